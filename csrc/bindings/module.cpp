@@ -1,0 +1,12 @@
+#include <pybind11/pybind11.h>
+
+#include "bindings/registers.h"
+
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+  module.doc() = "Kernels of paring. Arguments are checked and explained by the Python package around it.";
+  paring::bindings::register_runtime(module);
+  paring::bindings::register_gemm(module);
+  paring::bindings::register_prune(module);
+  paring::bindings::register_quantize(module);
+  paring::bindings::register_sparse(module);
+}

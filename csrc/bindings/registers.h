@@ -1,0 +1,14 @@
+// One function a topic; each lives in bind_<topic>.cpp.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace paring::bindings {
+
+void register_runtime(pybind11::module_& module);
+void register_gemm(pybind11::module_& module);
+void register_prune(pybind11::module_& module);
+void register_quantize(pybind11::module_& module);
+void register_sparse(pybind11::module_& module);
+
+}  // namespace paring::bindings

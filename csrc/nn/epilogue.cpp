@@ -1,0 +1,20 @@
+#include "nn/epilogue.h"
+
+namespace paring {
+namespace {
+
+constexpr EpilogueKernel kKernels[] = {
+#if PARING_HAVE_AVX512
+    {"epilogue_avx512", Feature::kAvx512, &epilogue_avx512},
+#endif
+#if PARING_HAVE_AVX2
+    {"epilogue_avx2", Feature::kAvx2, &epilogue_avx2},
+#endif
+    {"epilogue_scalar", FeatureSet(), &epilogue_scalar},
+};
+
+}  // namespace
+
+std::span<const EpilogueKernel> epilogue_kernels() { return kKernels; }
+
+}  // namespace paring

@@ -1,0 +1,41 @@
+// What happens to a sum before it is stored, the same for every kernel:
+//   y = activation(fma(sum, row_scale, bias) + 0)
+// The fused multiply-add and the added +0 are part of the contract: one rounding, and no output is -0.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "cpu/features.h"
+
+namespace paring {
+
+enum class Activation : std::uint8_t { kNone, kRelu, kGelu, kSilu };
+
+struct EpilogueTask {
+  const float* sums;  // row r at sums + r * sums_stride; readable up to cols rounded up to 16
+  std::size_t sums_stride;
+  std::size_t rows;
+  std::size_t cols;
+  const float* row_scales;  // (rows,), or null for 1
+  const float* bias;        // as long as a readable row of sums
+  Activation activation;
+  float* y;  // row r at y + r * y_stride; exactly cols floats of each are written
+  std::size_t y_stride;
+};
+
+struct EpilogueKernel {
+  const char* name;
+  FeatureSet needs;
+  void (*run)(const EpilogueTask&);
+};
+
+// Best first; the last needs nothing.
+std::span<const EpilogueKernel> epilogue_kernels();
+
+void epilogue_scalar(const EpilogueTask&);
+void epilogue_avx2(const EpilogueTask&);
+void epilogue_avx512(const EpilogueTask&);
+
+}  // namespace paring

@@ -1,0 +1,6 @@
+#include "base/simd/f32_scalar.h"
+#include "nn/epilogue.inl"
+
+namespace paring {
+void epilogue_scalar(const EpilogueTask& task) { finish(task); }
+}  // namespace paring

@@ -1,0 +1,43 @@
+// A sparse weight matrix (out_features n, in_features k) laid out for one kernel of sparse/kernel.h, with its scales
+// and bias. Immutable once built, so any number of threads may read one. Lives in memory only: files hold plain CSR.
+#pragma once
+
+#include <cstdint>
+
+#include "base/aligned_bytes.h"
+#include "sparse/csr.h"
+#include "sparse/kernel.h"
+
+namespace paring {
+
+class PackedCsr {
+ public:
+  // `scales` (float32 kernels: null; integer kernels: n of them) and `bias` (n, or null for zeros). Checks the CSR and
+  // throws std::invalid_argument if it is none, if the kernel is for another value type, or if k is beyond what its
+  // sums or column numbers can hold.
+  template <typename Value, typename Index>
+  PackedCsr(const SparseKernel& kernel, const CsrView<Value, Index>& weight, const float* scales, const float* bias);
+
+  const SparseKernel& kernel() const { return *kernel_; }
+  std::size_t n() const { return n_; }
+  std::size_t k() const { return k_; }
+  std::size_t panels() const { return (n_ + kSparsePanelRows - 1) / kSparsePanelRows; }
+  // Stored entries, padding included.
+  std::size_t entries() const { return starts()[n_]; }
+  std::size_t nbytes() const;
+
+  // Fills the weight side of a task for one panel; returns the panel's bias (kSparsePanelRows floats).
+  const float* panel(std::size_t index, SparseTask& task) const;
+
+ private:
+  const std::uint64_t* starts() const { return starts_.as<std::uint64_t>(); }
+  template <typename Packed, typename Column, typename Value, typename Index>
+  void fill(const CsrView<Value, Index>& weight);
+
+  const SparseKernel* kernel_;
+  std::size_t n_ = 0, k_ = 0;
+  bool wide_columns_ = false;
+  AlignedBytes starts_, values_, columns_, scales_, corrections_, bias_;
+};
+
+}  // namespace paring

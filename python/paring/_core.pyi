@@ -1,0 +1,129 @@
+"""The typed border to C++. Arrays are C-contiguous, native-endian and of exactly the dtype named; nothing is cast."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+I8 = NDArray[np.int8]
+U8 = NDArray[np.uint8]
+
+class Kernel(TypedDict):
+    name: str
+    family: str
+    needs: list[str]
+    usable: bool
+
+class GemmKernel(Kernel):
+    weight_type: str
+    mr: int
+    nr: int
+    kr: int
+
+class SparseKernel(Kernel):
+    value_type: str
+
+version: str
+
+# runtime
+def features() -> list[str]: ...
+def levels() -> list[str]: ...
+def active_level() -> str: ...
+def loop_kernels() -> list[Kernel]: ...
+def get_num_threads() -> int: ...
+def set_num_threads(count: int) -> None: ...
+
+# quantize
+def unpack_codes(data: NDArray[Any], bits: int, columns: int) -> I8: ...
+def pack_codes(codes: I8, bits: int) -> U8: ...
+def quantize(
+    weight: F32,
+    bits: int,
+    per_tensor: bool,
+    group_size: int,
+    symmetric: bool,
+    convention: str,
+    data_out: NDArray[Any],
+    scale_out: F32,
+    zero_point_out: I8 | None,
+    *,
+    isa: str = "",
+) -> None: ...
+def dequantize(
+    data: NDArray[Any],
+    scale: F32,
+    zero_point: I8 | None,
+    bits: int,
+    group_size: int,
+    out: F32,
+    *,
+    isa: str = "",
+) -> None: ...
+def ranges(weight: F32, group_size: int, *, isa: str = "") -> tuple[F32, F32]: ...
+
+# prune
+def prune_below(
+    weight: NDArray[Any], kind: str, threshold_bits: int, out: NDArray[Any], *, isa: str = ""
+) -> int: ...
+def prune_smallest(
+    weights: list[NDArray[Any]], kinds: list[str], count: int, outs: list[NDArray[Any]], *, isa: str = ""
+) -> list[int]: ...
+def prune_n_of_m(
+    weight: NDArray[Any], kind: str, n: int, m: int, out: NDArray[Any], *, isa: str = ""
+) -> None: ...
+def moments(weight: NDArray[Any], *, isa: str = "") -> tuple[float, float]: ...
+
+# sparse
+def check_csr(indices: NDArray[Any], indptr: NDArray[Any], rows: int, columns: int) -> None: ...
+def dense_to_csr(
+    weight: NDArray[Any], *, isa: str = ""
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+def csr_to_dense(
+    data: NDArray[Any], indices: NDArray[Any], indptr: NDArray[Any], scale: F32 | None, out: F32
+) -> None: ...
+def sparse_kernels() -> list[SparseKernel]: ...
+
+class PackedCsr:
+    @staticmethod
+    def from_csr(
+        data: NDArray[Any],
+        indices: NDArray[Any],
+        indptr: NDArray[Any],
+        scale: F32 | None,
+        columns: int,
+        bias: F32 | None,
+        *,
+        kernel: str = "",
+    ) -> PackedCsr: ...
+    def run(self, x: F32, out: F32, activation: str) -> None: ...
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def nbytes(self) -> int: ...
+
+# gemm
+def gemm_kernels() -> list[GemmKernel]: ...
+
+class PackedMatrix:
+    @staticmethod
+    def from_floats(weight: F32, bias: F32 | None, *, kernel: str = "") -> PackedMatrix: ...
+    @staticmethod
+    def from_codes(
+        data: NDArray[Any],
+        scale: F32,
+        zero_point: I8 | None,
+        bits: int,
+        columns: int,
+        group_size: int,
+        bias: F32 | None,
+        *,
+        kernel: str = "",
+    ) -> PackedMatrix: ...
+    def run(self, x: F32, out: F32, activation: str) -> None: ...
+    def unpack_codes(self) -> U8: ...
+    def unpack_floats(self) -> F32: ...
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def nbytes(self) -> int: ...

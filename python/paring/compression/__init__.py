@@ -1,0 +1,1 @@
+"""Making weights smaller: pruning, quantization, sparse storage, and recipes for whole models."""

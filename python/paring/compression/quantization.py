@@ -1,0 +1,229 @@
+"""Quantization: weights as integer codes and the scales that give them their meaning."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..weights import GRANULARITIES, Granularity, QuantizedWeight, packed_row_bytes
+from .floats import as_float32, check_floats, explain_not_finite
+from .outputs import check_out
+
+__all__ = ["Convention", "QuantizeSettings", "quantize", "quantize_named"]
+
+Convention = Literal["paring", "compressed-tensors"]
+CONVENTIONS: tuple[Convention, ...] = ("paring", "compressed-tensors")
+MAX_GROUP_SIZE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class QuantizeSettings:
+    """How to quantize, whatever the weight, in the terms of `quantize`. Checked when made."""
+
+    bits: int = 8
+    granularity: Granularity = "channel"
+    group_size: int = 32
+    symmetric: bool = True
+    convention: Convention = "paring"
+
+    def __post_init__(self) -> None:
+        for name in ("bits", "group_size"):
+            object.__setattr__(self, name, check_integer(getattr(self, name), name))
+        if not 2 <= self.bits <= 8:
+            raise ValueError(f"bits: expected one of 2, 3, 4, 5, 6, 7, 8, got {self.bits}")
+        if self.granularity not in GRANULARITIES:
+            raise ValueError(
+                f"granularity: expected one of {', '.join(map(repr, GRANULARITIES))}, "
+                f"got {self.granularity!r}"
+            )
+        if not 1 <= self.group_size <= MAX_GROUP_SIZE:
+            raise ValueError(f"group_size: expected 1 to 2**31 - 1, got {self.group_size}")
+        if not isinstance(self.symmetric, bool):
+            raise TypeError(f"symmetric: expected a bool, got {type(self.symmetric).__name__}")
+        if self.convention not in CONVENTIONS:
+            raise ValueError(
+                f"convention: expected {' or '.join(map(repr, CONVENTIONS))}, got {self.convention!r}"
+            )
+
+
+def quantize(
+    w: npt.NDArray[Any],
+    bits: int = 8,
+    granularity: Granularity = "channel",
+    group_size: int = 32,
+    symmetric: bool = True,
+    axis: int = 0,
+    convention: Convention = "paring",
+    *,
+    out: QuantizedWeight | None = None,
+) -> QuantizedWeight:
+    """Round weights to integer codes of 2 to 8 bits: ``w ~ (code - zero_point) * scale``.
+
+    Codes are ``w / scale`` (a float32 division) rounded half to even, so a weight is off by half a scale at
+    most. The answer does not depend on the CPU or on the number of threads.
+
+    Parameters
+    ----------
+    w : ndarray
+        float16, bfloat16, float32 or float64 (rounded to float32 first), of any byte order and layout.
+    bits : int
+        2 to 8. There are kernels to run 4 and 8; the others are for storage.
+    granularity : {"tensor", "channel", "group"}
+        What shares a scale: everything, an output channel, or `group_size` neighbours in a channel. An array
+        of fewer than two axes takes "tensor".
+    group_size : int
+        For granularity "group" only. The last group of a channel may be shorter.
+    symmetric : bool
+        Zero points are all 0. Otherwise the whole range of codes spans from the least to the greatest weight,
+        both sides widened to 0, which stays exact: fewer bits lost where the weights lie to one side.
+    axis : int
+        Which axis of `w` holds the output channels; groups run along all the others, flattened. 0 for
+        PyTorch, -1 for Keras. With an axis other than the first, `w` is copied to bring it there.
+    convention : {"paring", "compressed-tensors"}
+        "paring": symmetric 8 bits use -127..127 with scale = max|w| / 127. Symmetric fewer bits use all
+        codes, -8..7 for 4, with scale = (the weight of largest magnitude, with its sign) / -8, as GGUF's
+        Q4_0 does. "compressed-tensors": the formulas of that library: max|w| / 127.5 and / 7.5, all codes,
+        scales of at least 2**-23.
+    out : QuantizedWeight, optional
+        A result of the same description, whose arrays are overwritten: no memory is asked for. After an error
+        they hold anything.
+
+    Returns
+    -------
+    QuantizedWeight
+        `out`, or a new one. A channel or group of zeros, or of weights so small that its scale would be no
+        normal float32, has scale 1 and codes that mean 0.
+
+    Raises
+    ------
+    TypeError
+        If `w` is anything but a float array (also if it is compressed already), or an argument of a wrong
+        type.
+    ValueError
+        If an argument is out of its range, a weight is NaN, infinite or beyond float32 (the message says
+        where), or `out` does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np, paring
+    >>> w = np.array([[0.5, -1.0, 0.3], [4.0, 1.0, 3.0]], np.float32)
+    >>> q = paring.quantize(w, bits=4)
+    >>> q.codes()
+    array([[ 4, -8,  2],
+           [-8, -2, -6]], dtype=int8)
+    >>> q.scale.ravel()
+    array([ 0.125, -0.5  ], dtype=float32)
+    >>> q.dense()
+    array([[ 0.5 , -1.  ,  0.25],
+           [ 4.  ,  1.  ,  3.  ]], dtype=float32)
+    """
+    settings = QuantizeSettings(bits, granularity, group_size, symmetric, convention)
+    return quantize_named(w, settings, axis, "w", out)
+
+
+def check_integer(value: object, label: str) -> int:
+    """Return `value` as an int; TypeError if it is none."""
+    try:
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise TypeError(f"{label}: expected an int, got {type(value).__name__} {value!r}")
+
+
+def check_axis(axis: object, ndim: int, label: str) -> int:
+    """Return `axis` counted from the front; ValueError if an array of `ndim` axes has no such one."""
+    number = check_integer(axis, "axis")
+    count = max(ndim, 1)  # a single number counts as one channel
+    if not -count <= number < count:
+        raise ValueError(f"axis: expected {-count} to {count - 1} for {label} of {ndim} axes, got {number}")
+    return number % count
+
+
+def empty_weight(shape: tuple[int, ...], settings: QuantizeSettings, axis: int) -> QuantizedWeight:
+    """Return a quantized weight whose arrays are not set yet."""
+    channels = shape[axis] if shape else 1
+    columns = math.prod(n for i, n in enumerate(shape) if i != axis)
+    groups = {
+        "tensor": (1, 1),
+        "channel": (channels, 1),
+        "group": (channels, math.ceil(columns / settings.group_size)),
+    }[settings.granularity]
+    return QuantizedWeight(
+        data=np.empty(
+            (channels, packed_row_bytes(columns, settings.bits)), np.int8 if settings.bits == 8 else np.uint8
+        ),
+        scale=np.empty(groups, np.float32),
+        zero_point=None if settings.symmetric else np.empty(groups, np.int8),
+        shape=shape,
+        bits=settings.bits,
+        granularity=settings.granularity,
+        group_size=settings.group_size if settings.granularity == "group" else None,
+        axis=axis,
+    )
+
+
+def quantize_named(
+    w: npt.NDArray[Any], settings: QuantizeSettings, axis: int, label: str, out: QuantizedWeight | None = None
+) -> QuantizedWeight:
+    """Do what `quantize` does; messages speak of the weight as `label`."""
+    array = check_floats(w, label)
+    axis = check_axis(axis, array.ndim, label)
+    if array.ndim < 2 and settings.granularity != "tensor":
+        raise ValueError(
+            f"{label}: granularity {settings.granularity!r}: expected two or more axes, got shape "
+            f"{array.shape}; use granularity 'tensor'"
+        )
+    if out is None:
+        out = empty_weight(array.shape, settings, axis)
+    else:
+        _check_quantized_out(out, array, settings, axis, label)
+    # Channels first. Where this is not the memory as it lies, it is the one copy made.
+    matrix = as_float32(np.moveaxis(array, axis, 0) if array.ndim else array).reshape(
+        out.channels, out.columns
+    )
+    try:
+        _core.quantize(
+            matrix,
+            settings.bits,
+            settings.granularity == "tensor",
+            out.kernel_group_size,
+            settings.symmetric,
+            settings.convention,
+            out.data,
+            out.scale,
+            out.zero_point,
+        )
+    except ValueError as error:
+        raise explain_not_finite(array, label, float32=True) or error from None
+    return out
+
+
+def _check_quantized_out(
+    out: object, w: npt.NDArray[Any], settings: QuantizeSettings, axis: int, label: str
+) -> None:
+    if not isinstance(out, QuantizedWeight):
+        raise TypeError(f"out: expected a QuantizedWeight, got {type(out).__name__}")
+    group_size = settings.group_size if settings.granularity == "group" else None
+    for name, expected, got in (
+        ("shape", w.shape, out.shape),
+        ("bits", settings.bits, out.bits),
+        ("granularity", settings.granularity, out.granularity),
+        ("group_size", group_size, out.group_size),
+        ("symmetric", settings.symmetric, out.symmetric),
+        ("axis", axis, out.axis),
+    ):
+        if expected != got:
+            raise ValueError(f"out: expected {name} {expected}, got {got}")
+    for name in ("data", "scale", "zero_point"):
+        part = getattr(out, name)
+        if part is not None:
+            check_out(part, f"out.{name}", part.dtype, part.shape)
+            if np.shares_memory(part, w):
+                raise ValueError(f"out.{name}: overlaps {label}")

@@ -1,0 +1,143 @@
+"""A report as plain text: a table of what changed, what was kept and why, and last what matters most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .loss import LOSS_BOUND_DB
+
+if TYPE_CHECKING:
+    from .report import Report, ReportRow
+
+__all__ = ["report_text"]
+
+SHOWN_NAMES = 3
+HEADINGS = (
+    "weight",
+    "shape",
+    "was",
+    "now",
+    "bytes",
+    "bits/weight",
+    "zeros",
+    "max error",
+    "mean error",
+    "SQNR dB",
+)
+LEFT_COLUMNS = 4  # text; the numbers after them are aligned to the right
+
+
+def report_text(report: Report) -> str:
+    """Return the text of a report, without a newline at the end."""
+    changed = [row for row in report.rows if not row.kept]
+    parts = [
+        _table([HEADINGS, *map(_cells, changed)]) if changed else "No weight was changed.",
+        _kept_text([row for row in report.rows if row.kept]),
+        _notes_text([row for row in changed if row.reason]),
+        _total_text(report),
+        _loss_text(report, changed),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _cells(row: ReportRow) -> tuple[str, ...]:
+    return (
+        row.name,
+        "x".join(map(str, row.shape)) or "one number",
+        row.dtype,
+        row.form,
+        f"{row.bytes_before:,} -> {row.bytes_after:,}",
+        f"{row.bits_per_weight:.2f}",
+        _number(row.sparsity, ".1%"),
+        _number(row.max_error, ".2e"),
+        _number(row.mean_error, ".2e"),
+        "exact" if row.max_error == 0 else _number(row.sqnr_db, ".1f"),
+    )
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if i < LEFT_COLUMNS else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def _kept_text(kept: Sequence[ReportRow]) -> str:
+    if not kept:
+        return ""
+    by_reason: dict[str, list[ReportRow]] = {}
+    for row in kept:
+        by_reason.setdefault(row.reason, []).append(row)
+    lines = [f"Kept as they were: {_count(kept)} of {sum(row.bytes_after for row in kept):,} bytes"]
+    for reason, rows in by_reason.items():
+        lines.append(f"  {_count(rows)} ({_names(rows)}): {reason}")
+    return "\n".join(lines)
+
+
+def _notes_text(rows: Sequence[ReportRow]) -> str:
+    return "\n".join(["Notes", *(f"  {row.name}: {row.reason}" for row in rows)]) if rows else ""
+
+
+def _total_text(report: Report) -> str:
+    smaller = (
+        f"{report.ratio:.2f} times smaller" if report.bytes_after < report.bytes_before else "no smaller"
+    )
+    return (
+        f"Total: {_count(report.rows)} with {report.size:,} numbers, "
+        f"{report.bytes_before:,} -> {report.bytes_after:,} bytes "
+        f"({smaller}, {report.bits_per_weight:.2f} bits a number)"
+    )
+
+
+def _loss_text(report: Report, changed: Sequence[ReportRow]) -> str:
+    losses = report.losses
+    if losses:
+        return (
+            f"WARNING: {len(losses):,} of the {len(changed):,} changed weights lose much: their SQNR is "
+            f"under {LOSS_BOUND_DB:g} dB, an error of more than a tenth of the weight itself: "
+            f"{_names(losses, with_loss=True)}. Look at the model's answers before you use it. "
+            f"What helps: {'; '.join(_advice(losses))}."
+        )
+    worst = report.worst(1)
+    if worst:
+        return (
+            f"Loss: of the {_count(changed, 'changed weight')}, {_names(worst, with_loss=True)} loses most; "
+            f"those under {LOSS_BOUND_DB:g} dB would be warned of here."
+        )
+    return "Loss: none, every number is what it was." if changed else ""
+
+
+def _advice(losses: Sequence[ReportRow]) -> list[str]:
+    advice = []
+    if any("pruned" in row.actions for row in losses):
+        advice.append("a lower sparsity or threshold, or training again after pruning")
+    forms = {
+        row.form.split(" ")[-2 if "group" in row.form else -1] for row in losses if "quantized" in row.actions
+    }
+    if "tensor" in forms:
+        advice.append("granularity 'channel' instead of 'tensor'")
+    if forms - {"tensor", "group"}:
+        advice.append("granularity 'group' with group_size 32, or 8 bits")
+    if "group" in forms:
+        advice.append("more bits, or a smaller group_size")
+    return advice
+
+
+def _count(rows: Sequence[ReportRow], noun: str = "weight") -> str:
+    return f"{len(rows):,} {noun}{'' if len(rows) == 1 else 's'}"
+
+
+def _names(rows: Sequence[ReportRow], *, with_loss: bool = False) -> str:
+    shown = [f"{row.name} ({row.sqnr_db:.1f} dB)" if with_loss else row.name for row in rows[:SHOWN_NAMES]]
+    more = f", and {len(rows) - SHOWN_NAMES:,} more" if len(rows) > SHOWN_NAMES else ""
+    return ", ".join(shown) + more

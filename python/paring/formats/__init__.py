@@ -1,0 +1,168 @@
+"""Weight files: `read` gives a lazy mapping of names to weights, `write` makes a file of one.
+
+The suffix names the format. Every format is a module with a class that gives named tensors (`TensorFile`) and
+a function that writes them; `naming` makes weights of tensors, the same way for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..weights import Weight
+from . import npy, npz, safetensors
+from .naming import DESCRIPTION_KEY, split_weights
+from .shards import INDEX_SUFFIX, ShardedFile, find_in_folder
+from .strict_json import is_unicode
+from .weight_file import TensorFile, WeightFile, WeightInfo
+
+__all__ = ["WeightFile", "WeightInfo", "read", "write"]
+
+WRITABLE = (".safetensors", ".npz", ".npy")
+READABLE = (*WRITABLE, INDEX_SUFFIX)
+
+
+def read(path: str | os.PathLike[str]) -> WeightFile:
+    """Open a weight file; its weights are decoded when they are looked up.
+
+    Parameters
+    ----------
+    path : str or path
+        A ``.safetensors``, ``.npz`` or ``.npy`` file, the ``*.index.json`` of a checkpoint cut into several
+        ``.safetensors``, or a folder that holds exactly one of either.
+
+    Returns
+    -------
+    WeightFile
+        A mapping of names to arrays, `QuantizedWeight` and `SparseWeight`. Arrays are read-only and share the
+        file's memory map where the format allows: nothing is read before it is used. A ``.npy`` file holds
+        one array, named by the file's stem.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or nothing to read in the folder.
+    ValueError
+        If the suffix is unknown, or the folder holds several candidates.
+    FormatError
+        If the file does not hold what its format promises. What is wrong with one weight only (a dtype paring
+        does not know, damaged values) is raised when that weight is looked up.
+
+    Examples
+    --------
+    >>> import numpy as np, paring, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> paring.write(f"{folder.name}/w.safetensors", {"layer.weight": np.eye(3, dtype=np.float32)})
+    >>> weights = paring.read(f"{folder.name}/w.safetensors")
+    >>> list(weights), weights.describe("layer.weight").shape
+    (['layer.weight'], (3, 3))
+    >>> weights["layer.weight"].sum()
+    np.float32(3.0)
+    >>> folder.cleanup()
+    """
+    place = Path(path)
+    return WeightFile(_open_file(find_in_folder(place) if place.is_dir() else place))
+
+
+def _open_file(path: Path) -> TensorFile:
+    if path.name.endswith(INDEX_SUFFIX):
+        return ShardedFile(path)
+    match path.suffix.lower():
+        case ".safetensors":
+            return safetensors.SafetensorsFile(path)
+        case ".npz":
+            return npz.NpzFile(path)
+        case ".npy":
+            return npy.NpyFile(path)
+    if not path.suffix and not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    raise ValueError(
+        f"{path}: expected a folder or a file called {_any_of(READABLE)}, got suffix {path.suffix!r}"
+    )
+
+
+def write(
+    path: str | os.PathLike[str],
+    weights: Mapping[str, Weight],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write weights to a file, all of it or nothing.
+
+    Arrays are stored bit for bit, row-major and little-endian. The file is written beside `path` and renamed
+    at the end, so that a failure leaves an old file as it was; `path` may be the very file `weights` were
+    read from. The same weights and metadata give the same bytes (for ``.npz``: in the same order).
+
+    Parameters
+    ----------
+    path : str or path
+        ``.safetensors``, ``.npz`` (not compressed by zip) or ``.npy`` (one array, named by the file).
+    weights : mapping of str to ndarray, QuantizedWeight or SparseWeight
+        Arrays are looked up twice and not kept, so a lazy mapping may be larger than memory.
+        ``.safetensors`` holds booleans, integers, floats of 16 to 64 bits, bfloat16, two 8-bit floats and
+        complex64; ``.npz`` all of these and the other fixed-size dtypes of NumPy, text among them.
+    metadata : mapping of str to str, optional
+        Stored beside the weights (not in ``.npy``). By default those of `weights` if it was read from a file.
+        ``.safetensors`` also gets ``"format": "pt"``, which other readers look for, unless it is given.
+
+    Raises
+    ------
+    TypeError
+        If something is neither array nor weight, an array holds objects, or a name or metadata is no str.
+    ValueError
+        If the suffix is unknown, the format cannot hold a dtype, or two weights need the same tensor name
+        (a quantized ``"a"`` has an ``"a_scale"``). In these cases nothing is written.
+    OSError
+        If the file cannot be written; the old one is still there.
+
+    Examples
+    --------
+    >>> import numpy as np, paring, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> quantized = paring.quantize(np.eye(4, dtype=np.float32), bits=4)
+    >>> paring.write(f"{folder.name}/small.npz", {"w": quantized, "ids": np.arange(3)}, metadata={"by": "me"})
+    >>> paring.read(f"{folder.name}/small.npz")["w"] == quantized
+    True
+    >>> folder.cleanup()
+    """
+    place = Path(path)
+    suffix = place.suffix.lower()
+    if suffix not in WRITABLE:
+        raise ValueError(f"{place}: expected a file called {_any_of(WRITABLE)}, got suffix {place.suffix!r}")
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"weights: expected a mapping of names to weights, got {type(weights).__name__}")
+    if suffix == ".npy" and metadata:
+        raise ValueError(f"{place}: a .npy file has no place for metadata: write .safetensors or .npz")
+    text = _check_metadata(metadata, weights)
+    tensors, descriptions = split_weights(weights)
+    if suffix == ".safetensors":
+        safetensors.write_tensors(place, tensors, descriptions, text)
+    elif suffix == ".npz":
+        npz.write_tensors(place, tensors, descriptions, text)
+    else:
+        npy.write_tensors(place, tensors, descriptions)
+
+
+def _check_metadata(metadata: Mapping[str, str] | None, weights: Mapping[str, Weight]) -> dict[str, str]:
+    if metadata is None:
+        return dict(weights.metadata) if isinstance(weights, WeightFile) else {}
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata: expected a mapping of str to str, got {type(metadata).__name__}")
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(
+                f"metadata: expected str to str, got {key!r}: {value!r}; encode anything else as JSON"
+            )
+        for text in (key, value):
+            if not is_unicode(text):
+                raise ValueError(f"metadata: expected Unicode text, got {text!a}")
+    if DESCRIPTION_KEY in metadata:
+        raise ValueError(
+            f"metadata: the key {DESCRIPTION_KEY!r} is reserved for the description of the weights"
+        )
+    return dict(metadata)
+
+
+def _any_of(suffixes: tuple[str, ...]) -> str:
+    return " or ".join(f"*{suffix}" for suffix in suffixes)

@@ -1,0 +1,116 @@
+"""From the bytes of a file to arrays: the one place where sizes are computed and believed."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import FormatError
+
+__all__ = ["EXTENSION_DTYPES", "TensorInfo", "array_at", "map_file", "nbytes"]
+
+EXTENSION_DTYPES: dict[str, np.dtype[Any]] = {
+    name: np.dtype(getattr(ml_dtypes, name)) for name in ("bfloat16", "float8_e5m2", "float8_e4m3fn")
+}
+"""The dtypes NumPy itself lacks and files may hold, by name."""
+
+MAX_AXES = 32  # NumPy 1.26's limit; NumPy 2 allows 64
+MAX_BYTES = 2**63 - 1
+LAST_CODE_POINT = 0x10FFFF
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """What a file says about one tensor.
+
+    Attributes
+    ----------
+    dtype : str
+        NumPy's name of the dtype, or the file's own name of one that paring cannot read.
+    shape : tuple of int
+    nbytes : int
+        Bytes of the values.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+
+
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """Return ``float32`` or ``bfloat16``, but ``<U5`` and ``|S5`` for text, whose names count bits."""
+    named = dtype.kind not in "USV" or dtype.name in EXTENSION_DTYPES
+    return str(dtype.name if named else dtype.str)
+
+
+def nbytes(shape: Sequence[Any], dtype: np.dtype[Any]) -> int:
+    """Return the bytes of an array of this shape and dtype; ValueError if there can be no such array."""
+    if len(shape) > MAX_AXES:
+        raise ValueError(f"shape: expected at most {MAX_AXES} axes, got {len(shape)}")
+    for size in shape:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+            raise ValueError(f"shape: expected non-negative integers, got {list(shape)!r}")
+    itemsize: int = dtype.itemsize
+    # Axes of size zero are left out, as NumPy does: (2**62, 2**62, 0) is refused although it has no values.
+    if math.prod(size for size in shape if size) * itemsize > MAX_BYTES:
+        raise ValueError(f"shape: expected at most {MAX_BYTES} bytes of {dtype}, got shape {list(shape)}")
+    count: int = math.prod(shape)
+    return count * itemsize
+
+
+def map_file(path: Path, minimum: int, what: str) -> mmap.mmap:
+    """Map a whole file for reading; FormatError if it is shorter than `minimum` (> 0) bytes of `what`."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"{path}: expected a file, got a folder")
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"{path}: expected a regular file, got a device, pipe or socket")
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size < minimum:
+            raise FormatError(
+                f"{path}: expected at least {minimum} bytes ({what}), got a file of {size} bytes"
+            )
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def array_at(
+    buffer: Any,
+    offset: int,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    where: str,
+    order: Literal["C", "F"] = "C",
+) -> npt.NDArray[Any]:
+    """Return the array that lies in `buffer` at byte `offset`, read-only and in native byte order.
+
+    It is a view that keeps `buffer` alive; only misaligned or byte-swapped values are copied. The caller has
+    checked that `nbytes` bytes lie there. FormatError for bytes that are no value of the dtype: a boolean
+    other than 0 and 1 (undefined behaviour inside NumPy), a code point that Unicode lacks.
+    """
+    if dtype == np.bool_:
+        raw = np.ndarray((math.prod(shape),), np.uint8, buffer=buffer, offset=offset)
+        if raw.max(initial=0) > 1:
+            at = int(np.argmax(raw > 1))
+            raise FormatError(f"{where}: expected booleans 0 or 1, got {raw[at]} at element {at}")
+    elif dtype.kind == "U":
+        points = np.dtype(np.uint32).newbyteorder(dtype.byteorder)
+        count = nbytes(shape, dtype) // points.itemsize
+        raw = np.ndarray((count,), points, buffer=buffer, offset=offset)
+        if raw.max(initial=0) > LAST_CODE_POINT:
+            raise FormatError(f"{where}: expected Unicode code points, got {int(raw.max()):#x}")
+    array: npt.NDArray[Any] = np.ndarray(shape, dtype, buffer=buffer, offset=offset, order=order)
+    if not (array.flags.aligned and dtype.isnative):
+        array = array.astype(dtype.newbyteorder("="), order="K")
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,63 @@
+"""JSON as file headers need it: one object, no duplicate key, no half of a surrogate pair, no NaN."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from ..errors import FormatError
+
+__all__ = ["is_unicode", "parse_object", "string_map"]
+
+
+def is_unicode(text: str) -> bool:
+    """Whether text can be encoded; half of a surrogate pair, which JSON may hold, can not, nor be printed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        for text in (key, value):
+            if isinstance(text, str) and not is_unicode(text):
+                raise ValueError(f"expected Unicode text, got half of a surrogate pair: {text!a}")
+        if key in result:
+            raise ValueError(f"expected every key once, got {key!r} twice")
+        result[key] = value
+    return result
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"expected JSON numbers, got {name}")
+
+
+def parse_object(text: bytes | str, where: str) -> dict[str, Any]:
+    """Return the JSON object in `text` (bytes: UTF-8); FormatError starting with `where` otherwise."""
+    try:
+        decoded = text if isinstance(text, str) else text.decode()
+        result = json.loads(decoded, object_pairs_hook=_object, parse_constant=_constant)
+    except UnicodeDecodeError as error:
+        raise FormatError(
+            f"{where}: expected UTF-8, got byte {error.object[error.start]:#04x} at {error.start}"
+        ) from error
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{where}: expected JSON, got {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{where}: {error}") from error
+    if not isinstance(result, dict):
+        raise FormatError(f"{where}: expected a JSON object, got {type(result).__name__}")
+    return result
+
+
+def string_map(value: Any, where: str) -> dict[str, str]:
+    """Return `value` if it is an object of strings; FormatError otherwise."""
+    if not isinstance(value, dict):
+        raise FormatError(f"{where}: expected an object of strings, got {type(value).__name__}")
+    for key, item in value.items():
+        if not isinstance(item, str):
+            raise FormatError(f"{where}: expected a string for {key!r}, got {type(item).__name__}")
+    return value

@@ -1,0 +1,1 @@
+"""Compressed weights packed for this CPU, and running them."""

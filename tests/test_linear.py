@@ -1,0 +1,217 @@
+"""PackedLinear as a user meets it: shapes, kinds of weight, threads, and what it refuses."""
+
+import hashlib
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+import reference
+
+import paring
+from paring import _core
+
+
+@pytest.fixture
+def weight(rng):
+    return rng.standard_normal((7, 12)).astype(np.float32)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.standard_normal((5, 12)).astype(np.float32)
+
+
+def test_kinds_of_weight(weight, x):
+    bias = np.arange(7, dtype=np.float32)
+    expected = reference.float_linear(x, weight, bias)
+    assert np.array_equal(paring.PackedLinear(weight, bias)(x), expected)
+    quantized = paring.quantize(weight, granularity="group", group_size=4, symmetric=False)
+    expected = reference.quantized_linear(
+        x, quantized.codes(), quantized.scale, quantized.zero_point, 4, bias
+    )
+    assert np.array_equal(paring.PackedLinear(quantized, bias)(x), expected)
+    sparse = paring.sparsify(paring.prune(weight, sparsity=0.5))
+    assert np.array_equal(
+        paring.PackedLinear(sparse, bias)(x), reference.float_linear(x, sparse.dense(), bias)
+    )
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("granularity", ["tensor", "channel", "group"])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_every_width_and_granularity(weight, x, bits, granularity, symmetric):
+    q = paring.quantize(weight, bits=bits, granularity=granularity, group_size=5, symmetric=symmetric)
+    scale = np.broadcast_to(q.scale, (7, q.scale.shape[1]))
+    points = None if q.zero_point is None else np.broadcast_to(q.zero_point, scale.shape)
+    expected = reference.quantized_linear(x, q.codes(), scale, points, q.group_size)
+    assert np.array_equal(paring.PackedLinear(q)(x), expected)
+
+
+def test_weight_of_axis_one_is_taken_as_in_by_out(weight, x):
+    q, keras = paring.quantize(weight), paring.quantize(np.ascontiguousarray(weight.T), axis=1)
+    assert keras.shape == (12, 7)
+    assert np.array_equal(paring.PackedLinear(keras)(x), paring.PackedLinear(q)(x))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.dtype(">f4")])
+def test_other_float_weights_become_float32(weight, x, dtype):
+    converted = weight.astype(dtype)
+    expected = reference.float_linear(x, converted.astype(np.float32))
+    assert np.array_equal(paring.PackedLinear(converted, np.zeros(7, dtype))(x), expected)
+
+
+def test_shapes_of_x(weight, x):
+    layer = paring.PackedLinear(weight)
+    rows = layer(x)
+    assert np.array_equal(layer(x[0]), rows[0])
+    assert np.array_equal(layer(x.reshape(5, 1, 1, 12)), rows.reshape(5, 1, 1, 7))
+    assert layer(np.empty((0, 3, 12), np.float32)).shape == (0, 3, 7)
+    strided = np.zeros((10, 24), np.float32)[::2, ::2]
+    strided[...] = x
+    assert np.array_equal(layer(strided), rows)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    assert np.array_equal(layer(frozen), rows)
+    unaligned = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(np.float32).reshape(x.shape)
+    assert np.array_equal(layer(unaligned), rows)
+
+
+def test_no_features_at_all():
+    assert np.array_equal(
+        paring.PackedLinear(np.empty((2, 0), np.float32), np.ones(2, np.float32))(
+            np.empty((3, 0), np.float32)
+        ),
+        np.ones((3, 2)),
+    )
+    assert paring.PackedLinear(np.empty((0, 4), np.float32))(np.ones((3, 4), np.float32)).shape == (3, 0)
+
+
+def test_out_is_written_and_returned(weight, x):
+    layer, out = paring.PackedLinear(weight), np.empty((5, 7), np.float32)
+    assert layer(x, out=out) is out
+    assert np.array_equal(out, layer(x))
+
+
+def test_one_layer_from_many_threads(weight, rng):
+    layer = paring.PackedLinear(paring.quantize(weight), activation="gelu")
+    batches = [rng.standard_normal((n, 12)).astype(np.float32) for n in range(1, 40)]
+    expected = [layer(x) for x in batches]
+    with paring.set_num_threads(2), ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            assert all(map(np.array_equal, threads.map(layer, batches), expected))
+
+
+def test_the_layer_tells_what_it_is(weight):
+    layer = paring.PackedLinear(paring.quantize(weight), activation="relu")
+    assert (layer.in_features, layer.out_features, layer.activation) == (12, 7, "relu")
+    assert layer.kernel in {k["name"] for k in paring.kernel_info()["kernels"] if k["chosen"]}
+    assert layer.nbytes >= 7 * 12
+    assert "in_features=12, out_features=7, activation='relu'" in repr(layer)
+
+
+@pytest.mark.parametrize(
+    ("weight", "bias", "activation", "error", "message"),
+    [
+        (np.zeros((2, 3), np.int32), None, None, TypeError, "weight: expected a float array, .* got int32"),
+        (np.zeros(3, np.float32), None, None, ValueError, r"weight: expected two axes .* got shape \(3,\)"),
+        (
+            np.zeros((2, 3, 1), np.float32),
+            None,
+            None,
+            ValueError,
+            r"weight: expected two axes .* got shape \(2, 3, 1\)",
+        ),
+        (np.array([[1, np.nan]]), None, None, ValueError, r"weight: expected finite values, .* at \(0, 1\)"),
+        (np.array([[1e300]]), None, None, ValueError, "weight: expected finite values"),
+        (np.ones((2, 3)), np.ones(3), None, ValueError, r"bias: expected shape \(2,\), got \(3,\)"),
+        (np.ones((2, 3)), np.ones(2, int), None, TypeError, "bias: expected a float array, got int64"),
+        (np.ones((2, 3)), np.array([1, np.inf]), None, ValueError, "bias: expected finite values"),
+        (
+            np.ones((2, 3)),
+            None,
+            "tanh",
+            ValueError,
+            "activation: expected one of relu, gelu, silu or None, got 'tanh'",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_what_it_refuses_to_pack(weight, bias, activation, error, message):
+    with pytest.raises(error, match=message):
+        paring.PackedLinear(weight, bias, activation)
+
+
+def test_what_it_refuses_to_run(weight, x):
+    layer = paring.PackedLinear(weight)
+    with pytest.raises(ValueError, match=r"x: expected shape \(\.\.\., 12\), got \(5, 11\)"):
+        layer(x[:, 1:])
+    with pytest.raises(ValueError, match=r"x: expected shape \(\.\.\., 12\), got \(\)"):
+        layer(np.ones((), np.float32))
+    with pytest.raises(TypeError, match="x: expected a float32 array, got float64"):
+        layer(x.astype(np.float64))
+    with pytest.raises(TypeError, match="x: expected a float32 array, got >f4"):
+        layer(x.astype(">f4"))
+    with pytest.raises(TypeError, match="x: expected a float32 array, got list"):
+        layer(x.tolist())
+    with pytest.raises(ValueError, match=r"out: expected shape \(5, 7\), got \(5, 8\)"):
+        layer(x, out=np.empty((5, 8), np.float32))
+    with pytest.raises(TypeError, match="out: expected a float32 array, got float64"):
+        layer(x, out=np.empty((5, 7)))
+    with pytest.raises(ValueError, match="out: expected a C-contiguous, aligned, writeable array"):
+        layer(x, out=np.empty((7, 5), np.float32).T)
+    buffer = np.zeros(100, np.float32)
+    with pytest.raises(ValueError, match="out: overlaps x"):
+        layer(buffer[:60].reshape(5, 12), out=buffer[59:94].reshape(5, 7))
+    with pytest.raises(ValueError, match="out: overlaps x"):
+        _core.PackedMatrix.from_floats(weight, None).run(
+            buffer[:60].reshape(5, 12), buffer[59:94].reshape(5, 7), ""
+        )
+
+
+# One digest over form x activation x batch at odd and even sizes, the same for every level and thread count.
+DIGEST = """
+import hashlib, sys, numpy as np, paring
+rng = np.random.default_rng(7)
+digest = hashlib.sha256()
+for n, k in ((24, 64), (37, 129)):
+    weight = rng.standard_normal((n, k)).astype(np.float32)
+    bias = rng.standard_normal(n).astype(np.float32)
+    pruned = paring.prune(weight, sparsity=0.8)
+    forms = [
+        weight,
+        paring.quantize(weight),
+        paring.quantize(weight, bits=4, granularity="group", group_size=32),
+        paring.quantize(weight, bits=4, granularity="group", group_size=128),
+        paring.quantize(weight, bits=4, granularity="group", group_size=32, symmetric=False),
+        paring.sparsify(pruned),
+        paring.sparsify(paring.quantize(pruned)),
+    ]
+    for form in forms:
+        for activation in (None, "relu", "gelu", "silu"):
+            layer = paring.PackedLinear(form, bias, activation)
+            for m in (1, 3, 64):
+                x = rng.standard_normal((m, k)).astype(np.float32)
+                digest.update(layer(x).tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_one_digest_on_every_level_and_thread_count():
+    digests = {}
+    for level in _core.levels():
+        for threads in (1, 2):
+            environment = {"PARING_ISA": level, "PARING_NUM_THREADS": str(threads), "PATH": ""}
+            run = subprocess.run(
+                [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True
+            )
+            digests[level, threads] = run.stdout.strip()
+    assert len(set(digests.values())) == 1, digests
+    assert len(next(iter(digests.values()))) == hashlib.sha256().digest_size * 2
+
+
+def test_stubs_lie_beside_the_module():
+    assert Path(paring.__file__).with_name("py.typed").exists()
