@@ -93,14 +93,17 @@ def scale_and_zero_point(values, bits, symmetric, convention):
     amax = max(-smallest, largest)
     with np.errstate(all="ignore"):
         if convention == "compressed-tensors":
-            eps = np.finfo(F32).eps
-            if symmetric:
-                return max(F32(amax / F32((high - low) / 2)), eps), 0
-            scale = F32(F32(largest - smallest) / F32(high - low))
+            scale = (
+                F32(amax / F32((high - low) / 2))
+                if symmetric
+                else F32(F32(largest - smallest) / F32(high - low))
+            )
             if np.isinf(scale):
                 scale = F32((np.float64(largest) - np.float64(smallest)) / (high - low))
-            scale = max(scale, eps)
-        elif not symmetric:
+            if scale == 0:
+                return np.finfo(F32).eps, 0
+            return scale, 0 if symmetric else int(np.rint((F32(low) - F32(smallest / scale)).clip(low, high)))
+        if not symmetric:
             scale = F32((np.float64(largest) - np.float64(smallest)) / (high - low))
         elif bits == 8:
             scale = F32(amax / F32(127))
@@ -140,7 +143,9 @@ def pack_codes(codes, bits):
     """Return rows of ``code + 2**(bits - 1)`` as little-endian bit streams padded to 32-bit words, through NumPy."""
     rows, columns = codes.shape
     raised = (codes.astype(np.int64) + 2 ** (bits - 1)).astype(np.uint8)
-    stream = np.unpackbits(raised[:, :, None], axis=2, bitorder="little")[:, :, :bits].reshape(rows, columns * bits)
+    stream = np.unpackbits(raised[:, :, None], axis=2, bitorder="little")[:, :, :bits].reshape(
+        rows, columns * bits
+    )
     padded = np.zeros((rows, -(-columns * bits // 32) * 32), np.uint8)
     padded[:, : stream.shape[1]] = stream
     return np.packbits(padded, axis=1, bitorder="little")
@@ -152,7 +157,9 @@ def prune_smallest(weights, count):
     goes = np.zeros(flat.size, bool)
     goes[np.argsort(flat, kind="stable")[:count]] = True
     parts = np.split(goes, np.cumsum([w.size for w in weights])[:-1])
-    return [np.where(part.reshape(w.shape), w.dtype.type(0), w) for w, part in zip(weights, parts, strict=True)]
+    return [
+        np.where(part.reshape(w.shape), w.dtype.type(0), w) for w, part in zip(weights, parts, strict=True)
+    ]
 
 
 def prune_n_of_m(weight, n, m):

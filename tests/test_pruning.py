@@ -1,12 +1,12 @@
 import ml_dtypes
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import paring
+import reference
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [np.dtype(np.float16), BFLOAT16, np.dtype(np.float32), np.dtype(np.float64)]
@@ -150,12 +150,16 @@ class TestStructure:
         assert paring.prune(np.ones(4, np.float32), structure="2:4").tolist() == [0, 0, 1, 1]
 
     def test_indivisible(self):
-        with pytest.raises(ValueError, match=r"w: structure: expected a last axis divisible by 4, got shape \(3, 6\)"):
+        with pytest.raises(
+            ValueError, match=r"w: structure: expected a last axis divisible by 4, got shape \(3, 6\)"
+        ):
             paring.prune(np.ones((3, 6), np.float32), structure="2:4")
         with pytest.raises(ValueError, match=r"w: structure: .* got shape \(\)"):
             paring.prune(np.float32(1), structure="2:4")
 
-    @pytest.mark.parametrize("structure", ["2", "4:4", "0:4", "5:4", "2:4:8", "-1:4", "a:b", "2 : 4", "", "٢:٤"])
+    @pytest.mark.parametrize(
+        "structure", ["2", "4:4", "0:4", "5:4", "2:4:8", "-1:4", "a:b", "2 : 4", "", "٢:٤"]
+    )
     def test_bad_text(self, structure):
         with pytest.raises(ValueError, match="structure: expected 'n:m' with 1 <= n < m, such as '2:4', got"):
             paring.prune(np.ones(8, np.float32), structure=structure)
@@ -171,11 +175,17 @@ class TestThresholdStd:
         assert paring.prune(w, threshold_std=3).tobytes() == w.tobytes()
 
     def test_beyond_float64(self):
-        with pytest.raises(ValueError, match="w: threshold_std: the variance is beyond float64; give threshold"):
+        with pytest.raises(
+            ValueError, match=r"w: threshold_std: the variance is beyond float64; give threshold"
+        ):
             paring.prune(np.array([1e300, -1e300]), threshold_std=1)
 
     def test_global_is_of_all_weights(self):
-        w = {"a": random_weights((5, 7)), "b": 100 * random_weights((6,), seed=1), "c": np.zeros((0,), np.float32)}
+        w = {
+            "a": random_weights((5, 7)),
+            "b": 100 * random_weights((6,), seed=1),
+            "c": np.zeros((0,), np.float32),
+        }
         together = np.concatenate([a.ravel() for a in w.values()]).astype(np.float64)
         for multiple in (0.01, 0.3, 1):
             got = paring.prune(w, threshold_std=multiple, scope="global")
@@ -195,7 +205,9 @@ class TestMapping:
         }
 
     @pytest.mark.parametrize(
-        "criterion", [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}], ids=str
+        "criterion",
+        [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}],
+        ids=str,
     )
     def test_tensor_scope_is_one_by_one(self, weights, criterion):
         got = paring.prune(weights, **criterion)
@@ -240,13 +252,15 @@ class TestMapping:
             paring.prune(weights, sparsity=0.5, out={**{k: weights[k] for k in "abc"}, "e": weights["d"]})
 
     def test_messages_name_the_weight(self, weights):
-        with pytest.raises(TypeError, match="'i': expected a dtype among float16, .* got int64"):
+        with pytest.raises(TypeError, match=r"'i': expected a dtype among float16, .* got int64"):
             paring.prune({**weights, "i": np.arange(3)}, sparsity=0.5)
         with pytest.raises(ValueError, match=r"'n': expected finite values, got NaN at \[1\]"):
             paring.prune({**weights, "n": np.array([0, np.nan], np.float32)}, sparsity=0.5, scope="global")
 
     @pytest.mark.parametrize(
-        "criterion", [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}], ids=str
+        "criterion",
+        [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}],
+        ids=str,
     )
     @pytest.mark.parametrize("scope", ["tensor", "global"])
     def test_a_bad_last_weight_leaves_the_first_as_they_were(self, weights, criterion, scope):
@@ -293,7 +307,9 @@ class TestLayouts:
 
 class TestOut:
     @pytest.mark.parametrize(
-        "criterion", [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}], ids=str
+        "criterion",
+        [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}],
+        ids=str,
     )
     @pytest.mark.parametrize("dtype", DTYPES, ids=str)
     def test_new_memory_and_in_place(self, criterion, dtype):
@@ -306,7 +322,9 @@ class TestOut:
         assert_same_bits(w, expected)
 
     @pytest.mark.parametrize(
-        "criterion", [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}], ids=str
+        "criterion",
+        [{"threshold": 1}, {"sparsity": 0.4}, {"threshold_std": 0.5}, {"structure": "1:4"}],
+        ids=str,
     )
     def test_bad_value_leaves_the_input_as_it_was(self, criterion):
         w = random_weights((300, 8))
@@ -324,7 +342,11 @@ class TestOut:
             (np.zeros((4, 6), ">f4"), TypeError, "out: expected dtype float32 in native byte order, got >f4"),
             (np.zeros((6, 4), np.float32), ValueError, r"out: expected shape \(4, 6\), got \(6, 4\)"),
             (np.zeros((6, 4), np.float32).T, ValueError, "out: expected a C-contiguous, aligned array"),
-            (np.zeros((4, 12), np.float32)[:, ::2], ValueError, "out: expected a C-contiguous, aligned array"),
+            (
+                np.zeros((4, 12), np.float32)[:, ::2],
+                ValueError,
+                "out: expected a C-contiguous, aligned array",
+            ),
             ({"w": w}, TypeError, "out: expected an array like w, got a mapping"),
         ):
             with pytest.raises(error, match=message):
@@ -382,7 +404,10 @@ class TestBadInput:
             ([1.0, 2.0], "w: expected a NumPy float array, got list"),
             (0.5, "w: expected a NumPy float array, got float"),
             (None, "w: expected a NumPy float array, got NoneType"),
-            (np.ma.masked_array([1.0], [True]), r"w: expected a plain float array, got a masked one; give its .filled"),
+            (
+                np.ma.masked_array([1.0], [True]),
+                r"w: expected a plain float array, got a masked one; give its .filled",
+            ),
         ],
         ids=str,
     )

@@ -1,12 +1,12 @@
 import ml_dtypes
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import paring
+import reference
 from paring.weights import packed_row_bytes
 
 F32 = np.float32
@@ -24,7 +24,9 @@ def assert_is_reference(q, matrix, convention="paring"):
     assert q.scale.tobytes() == scales.tobytes()
     assert q.symmetric or (q.zero_point == zero_points).all()
     if q.granularity == "group":
-        scales, zero_points = (np.repeat(a, q.group_size, 1)[:, : matrix.shape[1]] for a in (scales, zero_points))
+        scales, zero_points = (
+            np.repeat(a, q.group_size, 1)[:, : matrix.shape[1]] for a in (scales, zero_points)
+        )
     dense = (codes.astype(np.int32) - (0 if q.symmetric else zero_points)).astype(F32) * scales
     assert (np.moveaxis(q.dense(), q.axis, 0).reshape(matrix.shape) == dense).all()
 
@@ -44,7 +46,13 @@ class TestAgainstReference:
         w[3] = w[3] * F32(1e-40)  # denormal
         w[4] = rng.integers(-8, 8, 37)  # half-way cases
         q = paring.quantize(w, bits, granularity, group_size, symmetric, convention=convention)
-        assert (q.bits, q.granularity, q.symmetric, q.axis, q.shape) == (bits, granularity, symmetric, 0, (7, 37))
+        assert (q.bits, q.granularity, q.symmetric, q.axis, q.shape) == (
+            bits,
+            granularity,
+            symmetric,
+            0,
+            (7, 37),
+        )
         assert q.group_size == (group_size if granularity == "group" else None)
         assert_is_reference(q, w, convention)
 
@@ -88,7 +96,9 @@ class TestMeaning:
         assert errors[1] < errors[0]
 
     @given(
-        hnp.arrays(F32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-100, 100, width=32)),
+        hnp.arrays(
+            F32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(-100, 100, width=32)
+        ),
         st.sampled_from(ALL_BITS),
         st.sampled_from(GRANULARITIES),
         st.booleans(),
@@ -99,7 +109,9 @@ class TestMeaning:
         zero_point = 0
         if not symmetric:
             zero_point = q.zero_point.astype(int)
-            zero_point = np.repeat(zero_point, q.group_size, 1)[:, : w.shape[1]] if q.group_size else zero_point
+            zero_point = (
+                np.repeat(zero_point, q.group_size, 1)[:, : w.shape[1]] if q.group_size else zero_point
+            )
         exact = w.astype(np.float64) / scale.astype(np.float64) + zero_point
         low = -127 if symmetric and bits == 8 else -(2 ** (bits - 1))
         inside = (exact >= low - 0.5) & (exact <= 2 ** (bits - 1) - 0.5)
@@ -156,7 +168,8 @@ class TestShapes:
         for granularity in ("channel", "group"):
             with pytest.raises(
                 ValueError,
-                match=rf"w: granularity '{granularity}': expected two or more axes, got shape .*; use granularity 'tensor'",
+                match=rf"w: granularity '{granularity}': expected two or more axes, got shape .*; "
+                "use granularity 'tensor'",
             ):
                 paring.quantize(w, granularity=granularity)
 
@@ -276,7 +289,8 @@ class TestBadInput:
         w = np.ones((3, 4))
         w[2, 1] = 1e39
         with pytest.raises(
-            ValueError, match=r"w: expected values in the range of float32, up to 3\.40282e\+38, got 1e\+39 at \[2, 1\]"
+            ValueError,
+            match=r"w: expected values in the range of float32, up to 3\.40282e\+38, got 1e\+39 at \[2, 1\]",
         ):
             paring.quantize(w)
         w[2, 1] = 1e-300  # what float32 cannot hold at the other end is zero
@@ -293,8 +307,16 @@ class TestBadInput:
             ({"bits": 4.0}, TypeError, r"bits: expected an int, got float 4\.0"),
             ({"bits": True}, TypeError, "bits: expected an int, got bool True"),
             ({"bits": "8"}, TypeError, "bits: expected an int, got str '8'"),
-            ({"granularity": "row"}, ValueError, "granularity: expected one of 'tensor', 'channel', 'group', got 'row'"),
-            ({"group_size": 0, "granularity": "group"}, ValueError, r"group_size: expected 1 to 2\*\*31 - 1, got 0"),
+            (
+                {"granularity": "row"},
+                ValueError,
+                "granularity: expected one of 'tensor', 'channel', 'group', got 'row'",
+            ),
+            (
+                {"group_size": 0, "granularity": "group"},
+                ValueError,
+                r"group_size: expected 1 to 2\*\*31 - 1, got 0",
+            ),
             ({"group_size": -1}, ValueError, "group_size: expected 1 to"),
             ({"group_size": 2**40, "granularity": "group"}, ValueError, "group_size: expected 1 to"),
             ({"group_size": 32.0}, TypeError, "group_size: expected an int, got float"),
@@ -302,7 +324,11 @@ class TestBadInput:
             ({"axis": 2}, ValueError, "axis: expected -2 to 1 for w of 2 axes, got 2"),
             ({"axis": -3}, ValueError, "axis: expected -2 to 1 for w of 2 axes, got -3"),
             ({"axis": None}, TypeError, "axis: expected an int, got NoneType None"),
-            ({"convention": "onnx"}, ValueError, "convention: expected 'paring' or 'compressed-tensors', got 'onnx'"),
+            (
+                {"convention": "onnx"},
+                ValueError,
+                "convention: expected 'paring' or 'compressed-tensors', got 'onnx'",
+            ),
         ],
         ids=str,
     )
@@ -312,7 +338,9 @@ class TestBadInput:
 
     @pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.complex64, "U1"])
     def test_not_floats(self, dtype):
-        with pytest.raises(TypeError, match="w: expected a dtype among float16, bfloat16, float32, float64, got"):
+        with pytest.raises(
+            TypeError, match="w: expected a dtype among float16, bfloat16, float32, float64, got"
+        ):
             paring.quantize(np.ones((2, 2), dtype))
 
     def test_not_an_array(self):

@@ -28,9 +28,14 @@ class TestMatches:
 
 class TestSteps:
     def test_defaults(self):
-        assert DEFAULT_RECIPE == Recipe((QuantizeStep(),))
+        assert Recipe((QuantizeStep(),)) == DEFAULT_RECIPE
         step = QuantizeStep()
-        assert (step.bits, step.granularity, step.symmetric, step.convention) == (8, "channel", True, "paring")
+        assert (step.bits, step.granularity, step.symmetric, step.convention) == (
+            8,
+            "channel",
+            True,
+            "paring",
+        )
         assert (step.axis, step.match) == (None, "*")
         assert [s.kind for s in (PruneStep(sparsity=0), QuantizeStep(), SparsifyStep())] == [
             "prune",
@@ -38,7 +43,9 @@ class TestSteps:
             "sparsify",
         ]
 
-    @pytest.mark.parametrize("step", [PruneStep(sparsity=0.5), QuantizeStep(), SparsifyStep(), DEFAULT_RECIPE], ids=repr)
+    @pytest.mark.parametrize(
+        "step", [PruneStep(sparsity=0.5), QuantizeStep(), SparsifyStep(), DEFAULT_RECIPE], ids=repr
+    )
     def test_frozen(self, step):
         with pytest.raises(dataclasses.FrozenInstanceError):
             step.match = "x"
@@ -60,8 +67,16 @@ class TestSteps:
             (lambda: PruneStep(sparsity=1.5), ValueError, r"sparsity: expected 0 to 1, got 1\.5"),
             (lambda: PruneStep(sparsity="half"), TypeError, "sparsity: expected a number, got str 'half'"),
             (lambda: PruneStep(structure="4:2"), ValueError, "structure: expected 'n:m'"),
-            (lambda: PruneStep(sparsity=0.5, scope="all"), ValueError, "scope: expected 'tensor' or 'global'"),
-            (lambda: PruneStep(sparsity=0.5, match=3), TypeError, r"match: expected a glob such as '\*.weight', got int 3"),
+            (
+                lambda: PruneStep(sparsity=0.5, scope="all"),
+                ValueError,
+                "scope: expected 'tensor' or 'global'",
+            ),
+            (
+                lambda: PruneStep(sparsity=0.5, match=3),
+                TypeError,
+                r"match: expected a glob such as '\*.weight', got int 3",
+            ),
             (lambda: QuantizeStep(bits=9), ValueError, "bits: expected one of 2, 3, 4, 5, 6, 7, 8, got 9"),
             (lambda: QuantizeStep(granularity="row"), ValueError, "granularity: expected one of"),
             (lambda: QuantizeStep(group_size=0), ValueError, "group_size: expected 1 to"),
@@ -89,8 +104,16 @@ class TestRecipe:
         [
             ({"steps": QuantizeStep()}, TypeError, "steps: expected a list of steps, got QuantizeStep"),
             ({"steps": "quantize"}, TypeError, "steps: expected a list of steps, got str 'quantize'"),
-            ({"steps": ["quantize"]}, TypeError, "steps: expected PruneStep, QuantizeStep or SparsifyStep, got str"),
-            ({"steps": [QuantizeStep]}, TypeError, "steps: expected PruneStep, QuantizeStep or SparsifyStep, got type"),
+            (
+                {"steps": ["quantize"]},
+                TypeError,
+                "steps: expected PruneStep, QuantizeStep or SparsifyStep, got str",
+            ),
+            (
+                {"steps": [QuantizeStep]},
+                TypeError,
+                "steps: expected PruneStep, QuantizeStep or SparsifyStep, got type",
+            ),
             ({"skip": "*.bias"}, TypeError, r"skip: expected a list of globs, got str '\*.bias'"),
             ({"skip": [1]}, TypeError, "skip: expected a glob such as"),
             ({"skip": [""]}, ValueError, "skip: expected a glob such as .* got an empty str"),
@@ -142,7 +165,7 @@ class TestCheckNames:
             recipe.check_names(NAMES)
 
     def test_nothing_near(self):
-        with pytest.raises(ValueError, match="match: 'zzzz' matches none of the 5 weights$"):
+        with pytest.raises(ValueError, match=r"match: 'zzzz' matches none of the 5 weights$"):
             Recipe([SparsifyStep(match="zzzz")]).check_names(NAMES)
-        with pytest.raises(ValueError, match="skip: 'a' matches none of the 0 weights$"):
+        with pytest.raises(ValueError, match=r"skip: 'a' matches none of the 0 weights$"):
             Recipe((), skip=["a"]).check_names([])

@@ -106,7 +106,9 @@ class TestQuantized:
             paring.sparsify(paring.quantize(random_sparse((4, 4)), **arguments))
 
     def test_fewer_axes(self):
-        with pytest.raises(ValueError, match=r"w: expected two or more axes \(rows and columns\), got shape \(5,\)"):
+        with pytest.raises(
+            ValueError, match=r"w: expected two or more axes \(rows and columns\), got shape \(5,\)"
+        ):
             paring.sparsify(paring.quantize(np.ones(5, F32), granularity="tensor"))
 
 
@@ -126,7 +128,9 @@ class TestScipy:
 
     @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1)], ids=str)
     def test_empty(self, shape):
-        assert paring.sparsify(scipy.sparse.csr_array(shape, dtype=F32)) == paring.sparsify(np.zeros(shape, F32))
+        assert paring.sparsify(scipy.sparse.csr_array(shape, dtype=F32)) == paring.sparsify(
+            np.zeros(shape, F32)
+        )
 
     def test_unsorted_duplicates_and_stored_zeros(self):
         data, indices = np.array([1, 2, 3, 4, 0, 5, -5], F32), np.array([3, 0, 3, 1, 2, 1, 1])
@@ -177,7 +181,9 @@ class TestBadInput:
         assert w.tobytes() == before
 
     def test_beyond_float32(self):
-        with pytest.raises(ValueError, match=r"w: expected values in the range of float32.*got -1e\+300 at \[0, 1\]"):
+        with pytest.raises(
+            ValueError, match=r"w: expected values in the range of float32.*got -1e\+300 at \[0, 1\]"
+        ):
             paring.sparsify(np.array([[0, -1e300]]))
 
     @pytest.mark.parametrize("shape", [(), (3,)], ids=str)

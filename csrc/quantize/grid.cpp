@@ -27,14 +27,11 @@ Grid paring_grid(const QuantizeScheme& scheme, float min, float max, std::int32_
 
 Grid compressed_tensors_grid(const QuantizeScheme& scheme, float min, float max, std::int32_t low, std::int32_t high) {
   const auto floor = static_cast<float>(low), ceiling = static_cast<float>(high);
-  if (scheme.symmetric) {
-    const float scale = std::max(std::max(-min, max) / ((ceiling - floor) / 2.0f), kEpsilon);
-    return {scale, 0, {scale, 0.0f, 0, low, high}};
-  }
-  float scale = (max - min) / (ceiling - floor);
+  float scale = scheme.symmetric ? std::max(-min, max) / ((ceiling - floor) / 2.0f) : (max - min) / (ceiling - floor);
   if (!std::isfinite(scale))
     scale = static_cast<float>((static_cast<double>(max) - static_cast<double>(min)) / (high - low));
-  scale = std::max(scale, kEpsilon);
+  if (scale == 0.0f) return {kEpsilon, 0, {kEpsilon, 0.0f, 0, low, high}};
+  if (scheme.symmetric) return {scale, 0, {scale, 0.0f, 0, low, high}};
   const float zero_point = std::nearbyint(std::clamp(floor - min / scale, floor, ceiling));
   return {scale, static_cast<std::int8_t>(zero_point), {scale, zero_point, 0, low, high}};
 }

@@ -118,17 +118,25 @@ void quantize_rows(const QuantizeRequest& request, const QuantizeLoops& loops) {
   FiniteRanges ranges(weight, loops);
   parallel_ranges(weight.rows, grain_rows(columns), [&](std::size_t begin, std::size_t end) {
     std::vector<std::int8_t> scratch(bits == 8 ? 0 : columns);
+    std::vector<KeyRange> row_ranges(groups);
+    std::vector<CodeRule> rules(groups);
+    const auto first = [&](std::size_t g) { return g * group_size; };
+    const auto size = [&](std::size_t g) { return std::min(group_size, columns - first(g)); };
     for (std::size_t row = begin; row < end; ++row) {
       std::int8_t* codes = bits == 8 ? reinterpret_cast<std::int8_t*>(request.data.row(row)) : scratch.data();
+      // One step after the other for the whole row: for small groups, taking all steps of a group at once costs twice
+      // the time, since each step waits for the one before.
       for (std::size_t g = 0; g < groups; ++g) {
-        const std::size_t first = g * group_size, size = std::min(group_size, columns - first);
-        KeyRange range;
-        if (!ranges.take(row, first, size, range)) return;
-        const Grid grid = grid_of_range(request.scheme, range.min(), range.max());
+        if (!ranges.take(row, first(g), size(g), row_ranges[g])) return;
+      }
+      for (std::size_t g = 0; g < groups; ++g) {
+        const Grid grid = grid_of_range(request.scheme, row_ranges[g].min(), row_ranges[g].max());
+        rules[g] = grid.rule;
         request.scales[row * groups + g] = grid.scale;
         if (request.zero_points) request.zero_points[row * groups + g] = grid.zero_point;
-        loops.quantize(weight.row(row) + first, size, grid.rule, codes + first);
       }
+      for (std::size_t g = 0; g < groups; ++g)
+        loops.quantize(weight.row(row) + first(g), size(g), rules[g], codes + first(g));
       if (bits != 8) pack_row(codes, columns, bits, request.data.row(row));
     }
   });

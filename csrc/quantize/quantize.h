@@ -20,7 +20,7 @@
 //   symmetric           scale = amax / ((high - low) / 2), that is amax / 127.5 at 8 bits, amax / 7.5 at 4
 //   asymmetric          scale = (max - min) / (high - low) in float32 (in float64 where the difference overflows)
 //                       zero_point = round(clamp(low - min / scale, low, high))
-//   A scale is at least 2**-23 (float32 epsilon).
+//   A scale of 0 becomes 2**-23 (float32 epsilon), zero point 0.
 //   code = round(clamp(w / scale + zero_point, low, high))
 #pragma once
 

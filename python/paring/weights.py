@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .errors import FormatError
 
 __all__ = ["Granularity", "QuantizedWeight", "SparseWeight", "Weight"]
 
@@ -96,7 +95,8 @@ class QuantizedWeight:
             raise ValueError(
                 f"granularity: expected one of {', '.join(GRANULARITIES)}, got {self.granularity!r}"
             )
-        if (self.group_size is not None) != (self.granularity == "group") or (self.group_size or 1) < 1:
+        grouped = self.granularity == "group"
+        if (self.group_size is not None) != grouped or (self.group_size is not None and self.group_size < 1):
             raise ValueError(
                 f"group_size: expected a positive number for granularity 'group' and None otherwise, "
                 f"got {self.group_size} for {self.granularity!r}"
@@ -394,15 +394,3 @@ def _shape_of(description: Mapping[str, Any]) -> tuple[int, ...]:
     if not isinstance(shape, list) or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise ValueError(f"shape: expected a list of sizes, got {shape!r}")
     return tuple(shape)
-
-
-def weight_from_tensors(parts: Mapping[str, npt.NDArray[Any]], description: Mapping[str, Any]) -> Weight:
-    """Rebuild the compressed weight that `describe` names; raises FormatError for an unknown kind."""
-    kinds: dict[str, type[QuantizedWeight] | type[SparseWeight]] = {
-        "quantized": QuantizedWeight,
-        "sparse": SparseWeight,
-    }
-    kind = description.get("kind")
-    if kind not in kinds:
-        raise FormatError(f"kind of weight: expected one of {', '.join(kinds)}, got {kind!r}")
-    return kinds[kind].from_tensors(parts, description)
