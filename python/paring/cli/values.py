@@ -1,0 +1,122 @@
+"""Range and zeros of a weight, a bounded piece at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..weights import QuantizedWeight, SparseWeight, Weight
+
+__all__ = ["ValueSummary", "summarize"]
+
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class ValueSummary:
+    """What the values of a weight are like.
+
+    Attributes
+    ----------
+    minimum, maximum : float or None
+        Of the finite values; None if there are none.
+    zeros, not_finite : int
+    integers : bool
+        Whether the values are whole numbers by their dtype.
+    """
+
+    minimum: float | None
+    maximum: float | None
+    zeros: int
+    not_finite: int
+    integers: bool
+
+
+def summarize(weight: Weight) -> ValueSummary | None:
+    """Return the summary of a weight; None if its values have no order and no zero (text, complex numbers).
+
+    Examples
+    --------
+    >>> summarize(np.array([0.0, -2.0, np.nan, 1.0], np.float32))
+    ValueSummary(minimum=-2.0, maximum=1.0, zeros=1, not_finite=1, integers=False)
+    """
+    pieces = _pieces(weight)
+    if pieces is None:
+        return None
+    lows, highs, zeros, not_finite, integers = [], [], 0, 0, False
+    for piece in pieces:
+        integers = piece.dtype.kind in "iub"
+        zeros += piece.size - int(np.count_nonzero(piece))
+        if not integers:
+            finite = np.isfinite(piece)
+            if not finite.all():
+                not_finite += piece.size - int(finite.sum())
+                piece = piece[finite]
+        if piece.size:
+            lows.append(float(piece.min()))
+            highs.append(float(piece.max()))
+    summary = ValueSummary(min(lows, default=None), max(highs, default=None), zeros, not_finite, integers)
+    if isinstance(weight, SparseWeight):
+        return _with_implied_zeros(summary, math.prod(weight.shape) - weight.nnz)
+    return summary
+
+
+def _pieces(weight: Weight) -> Iterator[npt.NDArray[Any]] | None:
+    if isinstance(weight, QuantizedWeight):
+        return _dense_pieces(weight)
+    if isinstance(weight, SparseWeight):
+        return _stored_pieces(weight)
+    known = weight.dtype.kind in "iubf" or weight.dtype.name in ("bfloat16", "float8_e5m2", "float8_e4m3fn")
+    return _array_pieces(weight) if known else None
+
+
+def _array_pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    flat = array.ravel(order="K")
+    for start in range(0, flat.size, PIECE):
+        piece = flat[start : start + PIECE]
+        # Small floats are slow in NumPy, and those of ml_dtypes lack half the functions.
+        yield (
+            piece.astype(np.float32) if piece.dtype.itemsize <= 2 and piece.dtype.kind not in "iub" else piece
+        )
+
+
+def _dense_pieces(weight: QuantizedWeight) -> Iterator[npt.NDArray[Any]]:
+    """The values of some channels at a time, as a matrix: their order does not matter here."""
+    step = max(1, PIECE // max(weight.columns, 1))
+    for start in range(0, weight.channels, step):
+        rows = slice(start, start + step)
+        data = weight.data[rows]
+        whole = weight.granularity == "tensor"
+        yield replace(
+            weight,
+            data=data,
+            scale=weight.scale if whole else weight.scale[rows],
+            zero_point=weight.zero_point if whole or weight.zero_point is None else weight.zero_point[rows],
+            shape=(len(data), weight.columns),
+            axis=0,
+        ).dense()
+
+
+def _stored_pieces(weight: SparseWeight) -> Iterator[npt.NDArray[Any]]:
+    for start in range(0, weight.nnz, PIECE):
+        values = weight.data[start : start + PIECE]
+        if weight.scale is not None:
+            places = np.arange(start, start + values.size)
+            values = values * weight.scale[np.searchsorted(weight.indptr, places, side="right") - 1]
+        yield values
+
+
+def _with_implied_zeros(summary: ValueSummary, implied: int) -> ValueSummary:
+    if not implied:
+        return summary
+    return replace(
+        summary,
+        minimum=min(summary.minimum or 0.0, 0.0),
+        maximum=max(summary.maximum or 0.0, 0.0),
+        zeros=summary.zeros + implied,
+    )
