@@ -20,6 +20,9 @@ set(PARING_FLAGS_AVX512VNNI ${PARING_FLAGS_AVX512} -mavx512vnni)
 # Same arithmetic everywhere: no contraction, no reassociation. The two -fno flags change no result; they let the
 # compiler vectorize comparisons and rounding.
 set(PARING_KERNEL_FLAGS -O3 -fno-lto -ffp-contract=off -fno-math-errno -fno-trapping-math -fno-exceptions)
+if(PARING_SANITIZE)
+  list(APPEND PARING_KERNEL_FLAGS -O1)  # instrumented code at -O3 takes minutes to compile
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Partial redundancy elimination makes gcc 12 carry two copies of every accumulator through a loop, and spill.
   list(APPEND PARING_KERNEL_FLAGS -fno-tree-pre)

@@ -45,7 +45,7 @@ float quantize_activation_row(const QuantizeLoops& loops, const float* x, std::s
   const std::uint32_t largest = loops.abs_max_bits(x, n);
   const float scale = std::bit_cast<float>(largest) / 127.0f;
   if (largest >= kInfinityBits || scale < kSmallestNormal) {
-    std::memset(codes, 0, n);
+    if (n > 0) std::memset(codes, 0, n);
     return largest >= kInfinityBits ? std::numeric_limits<float>::quiet_NaN() : 1.0f;
   }
   loops.quantize(x, n, {scale, 0.0f, 0, -127, 127}, codes);
@@ -118,7 +118,7 @@ void PackedActivations::pack_integers(MatrixView<const float> x, std::size_t til
   std::byte* out = packed_.data() + first * bytes_per_row(weight_);
   if (weight_.kernel().activations == ActivationLayout::kQuads) {
     if (rows == 1) {
-      std::memcpy(out, codes.data(), padded_k);
+      if (padded_k > 0) std::memcpy(out, codes.data(), padded_k);
     } else {
       to_quads(codes.data(), rows, padded_k, reinterpret_cast<std::int8_t*>(out));
     }

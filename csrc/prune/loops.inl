@@ -109,7 +109,10 @@ double sum_of_squares(const Real* w, std::size_t n, double center) {
 
 template <typename Word>
 constexpr paring::PruneWordLoops<Word> kWordLoops = {
-    &largest_key<Word>, &zero_below<Word>, &count_equal<Word>, &keep_of_4<Word>,
+    &largest_key<Word>,
+    &zero_below<Word>,
+    &count_equal<Word>,
+    &keep_of_4<Word>,
 };
 
 template <typename Real>

@@ -31,17 +31,15 @@ template <typename Real>
 Moments moments_of(const Real* w, std::size_t n, const MomentLoops<Real>& loops) {
   if (n == 0) return {0, 0};
   const auto count = static_cast<double>(n);
-  const double mean = sum_in_order(n, [&](std::size_t begin, std::size_t size) {
-                        return loops.sum(w + begin, size);
-                      }) / count;
+  const double mean =
+      sum_in_order(n, [&](std::size_t begin, std::size_t size) { return loops.sum(w + begin, size); }) / count;
   if (!std::isfinite(mean)) {
     for (std::size_t i = 0; i < n; ++i) {
       if (!std::isfinite(w[i])) throw std::invalid_argument("weight: NaN or infinity at index " + std::to_string(i));
     }
   }
-  const double squares = sum_in_order(n, [&](std::size_t begin, std::size_t size) {
-    return loops.sum_of_squares(w + begin, size, mean);
-  });
+  const double squares =
+      sum_in_order(n, [&](std::size_t begin, std::size_t size) { return loops.sum_of_squares(w + begin, size, mean); });
   return {mean, std::sqrt(squares / count)};
 }
 

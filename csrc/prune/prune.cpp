@@ -39,8 +39,7 @@ void over_finite_blocks(const Elements& weight, std::size_t unit, const void* ou
         if (write) prune(begin, size);
       }
     });
-    if (bad.found())
-      throw std::invalid_argument("weight: NaN or infinity at index " + std::to_string(bad.get()));
+    if (bad.found()) throw std::invalid_argument("weight: NaN or infinity at index " + std::to_string(bad.get()));
   };
   if (out == weight.data) pass(true, false);
   pass(out != weight.data, true);

@@ -156,9 +156,9 @@ void pack_codes(MatrixView<const std::int8_t> codes, int bits, MatrixView<std::u
   std::size_t column = 0;
   while (all_fit(row + column, 1, bits)) ++column;
   const int half = 1 << (bits - 1);
-  throw std::invalid_argument("codes: expected " + std::to_string(-half) + " to " + std::to_string(half - 1) +
-                              " for " + std::to_string(bits) + " bits, got " + std::to_string(row[column]) +
-                              " at row " + std::to_string(bad.get()) + ", column " + std::to_string(column));
+  throw std::invalid_argument("codes: expected " + std::to_string(-half) + " to " + std::to_string(half - 1) + " for " +
+                              std::to_string(bits) + " bits, got " + std::to_string(row[column]) + " at row " +
+                              std::to_string(bad.get()) + ", column " + std::to_string(column));
 }
 
 void unpack_codes(MatrixView<const std::uint8_t> packed, int bits, MatrixView<std::int8_t> codes) {

@@ -30,7 +30,7 @@ struct QuantizeLoops {
   // Smallest and largest w as keys in the order of float_key (below): NaN sorts outside infinity on either side.
   void (*range_keys)(const float* w, std::size_t n, std::int32_t* smallest, std::int32_t* largest);
 
-  // Finite w only. scale is a normal number.
+  // Finite w only. scale is not 0.
   void (*quantize)(const float* w, std::size_t n, CodeRule rule, std::int8_t* codes);
 
   // (code - zero_point) * scale

@@ -49,8 +49,8 @@ class FiniteRanges {
     if (!first_.found()) return;
     std::size_t index = first_.get();
     while ((std::bit_cast<std::uint32_t>(weight_.data[index]) & 0x7fffffffu) < kInfinityBits) ++index;
-    throw std::invalid_argument("weight: NaN or infinity at row " + std::to_string(index / weight_.cols) +
-                                ", column " + std::to_string(index % weight_.cols));
+    throw std::invalid_argument("weight: NaN or infinity at row " + std::to_string(index / weight_.cols) + ", column " +
+                                std::to_string(index % weight_.cols));
   }
 
  private:

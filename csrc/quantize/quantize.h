@@ -55,11 +55,11 @@ Grid grid_of_range(const QuantizeScheme& scheme, float smallest, float largest);
 struct QuantizeRequest {
   MatrixView<const float> weight;  // contiguous
   QuantizeScheme scheme;
-  bool per_tensor;                  // one scale for all; group_size is 0
-  std::size_t group_size;           // columns that share a scale; 0 for the whole row
-  MatrixView<std::uint8_t> data;    // (rows, packed_row_bytes(columns, bits)), see quantize/codes.h
-  float* scales;                    // (1, 1), or (rows, groups) with groups = group_count(columns, group_size)
-  std::int8_t* zero_points;         // of the shape of scales; may be null
+  bool per_tensor;                // one scale for all; group_size is 0
+  std::size_t group_size;         // columns that share a scale; 0 for the whole row
+  MatrixView<std::uint8_t> data;  // (rows, packed_row_bytes(columns, bits)), see quantize/codes.h
+  float* scales;                  // (1, 1), or (rows, groups) with groups = group_count(columns, group_size)
+  std::int8_t* zero_points;       // of the shape of scales; may be null
 };
 
 // Values for which one more thread pays.

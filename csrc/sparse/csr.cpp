@@ -148,10 +148,10 @@ void csr_to_dense(const CsrView<Value, Index>& matrix, const float* scale, Matri
   });
 }
 
-#define PARING_CSR_OF(Value, Index)                                                                                  \
-  template void check_csr(const CsrView<Value, Index>&);                                                             \
+#define PARING_CSR_OF(Value, Index)                                                                                 \
+  template void check_csr(const CsrView<Value, Index>&);                                                            \
   template void gather_non_zeros(MatrixView<const Value>, const std::vector<std::size_t>&, const CsrLoops&, Value*, \
-                                 Index*);                                                                            \
+                                 Index*);                                                                           \
   template void csr_to_dense(const CsrView<Value, Index>&, const float*, MatrixView<float>);
 PARING_CSR_OF(float, std::int32_t)
 PARING_CSR_OF(float, std::int64_t)

@@ -1,5 +1,5 @@
-// Compressed sparse rows by SciPy's conventions: row r has values data[indptr[r]] ... data[indptr[r + 1] - 1] in columns
-// indices[...], strictly increasing. Checking one, making one from a dense matrix, and the way back.
+// Compressed sparse rows by SciPy's conventions: row r has values data[indptr[r]] ... data[indptr[r + 1] - 1] in
+// columns indices[...], strictly increasing. Checking one, making one from a dense matrix, and the way back.
 #pragma once
 
 #include <cstddef>

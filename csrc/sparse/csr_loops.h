@@ -20,8 +20,7 @@ struct CsrLoops {
   // Writes the `count` values that count_* counted and their columns, and nothing beyond, whatever `row` holds by now:
   // rows have neighbours. n <= 2**31 - 1.
   void (*gather_f32)(const float* row, std::size_t n, std::size_t count, float* data, std::int32_t* indices);
-  void (*gather_s8)(const std::int8_t* row, std::size_t n, std::size_t count, std::int8_t* data,
-                    std::int32_t* indices);
+  void (*gather_s8)(const std::int8_t* row, std::size_t n, std::size_t count, std::int8_t* data, std::int32_t* indices);
 };
 
 // Best first; the last needs nothing.

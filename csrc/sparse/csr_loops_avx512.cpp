@@ -26,7 +26,8 @@ void gather_s8(const std::int8_t* row, std::size_t n, std::size_t count, std::in
   for (std::size_t i = 0, kept = 0; kept < count && i < n; i += 64) {
     const __mmask64 inside = n - i >= 64 ? ~__mmask64{0} : (__mmask64{1} << (n - i)) - 1;
     const __m512i codes = _mm512_maskz_loadu_epi8(inside, row + i);
-    for (std::uint64_t keep = _mm512_test_epi8_mask(codes, codes); keep != 0 && kept < count; keep &= keep - 1, ++kept) {
+    for (std::uint64_t keep = _mm512_test_epi8_mask(codes, codes); keep != 0 && kept < count;
+         keep &= keep - 1, ++kept) {
       const std::size_t column = i + static_cast<std::size_t>(__builtin_ctzll(keep));
       data[kept] = row[column];
       indices[kept] = static_cast<std::int32_t>(column);

@@ -31,8 +31,7 @@ struct Rows {
   // would leave their registers.
   template <int r>
   inline void finish(const float* x, std::size_t from, float* out) {
-    for (std::size_t e = from; e < entries[r]; ++e)
-      add_entry<V, kVectors>(x, values[r][e], columns[r][e], sums[r]);
+    for (std::size_t e = from; e < entries[r]; ++e) add_entry<V, kVectors>(x, values[r][e], columns[r][e], sums[r]);
     for (int v = 0; v < kVectors; ++v) V::store(out + (r * kVectors + v) * V::kWidth, sums[r][v]);
     if constexpr (r + 1 < kRows) finish<r + 1>(x, from, out);
   }
@@ -54,8 +53,7 @@ inline void f32_rows(const paring::SparseTask& task, std::size_t row) {
     for (auto& v : rows.sums[r]) v = V::set(0.0f);
   }
   for (std::size_t e = 0; e < common; ++e)
-    for (int r = 0; r < kRows; ++r)
-      add_entry<V, kVectors>(x, rows.values[r][e], rows.columns[r][e], rows.sums[r]);
+    for (int r = 0; r < kRows; ++r) add_entry<V, kVectors>(x, rows.values[r][e], rows.columns[r][e], rows.sums[r]);
   rows.template finish<0>(x, common, task.sums + row * (kVectors * V::kWidth));
 }
 

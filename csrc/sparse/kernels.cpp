@@ -14,20 +14,10 @@ constexpr SparseKernel kKernels[] = {
      &spmm_s8_avx512vnni},
 #endif
 #if PARING_HAVE_AVX512
-    {"spmm_f32_avx512_64",
-     Feature::kAvx512,
-     SparseValue::kF32,
-     SparseLayout::kF32,
-     {16, 32, 48, 64},
-     &spmm_f32_avx512},
+    {"spmm_f32_avx512_64", Feature::kAvx512, SparseValue::kF32, SparseLayout::kF32, {16, 32, 48, 64}, &spmm_f32_avx512},
 #endif
 #if PARING_HAVE_AVX2
-    {"spmm_s8_avx2_32",
-     Feature::kAvx2,
-     SparseValue::kS8,
-     SparseLayout::kS16Pairs,
-     {16, 32},
-     &spmm_s8_avx2},
+    {"spmm_s8_avx2_32", Feature::kAvx2, SparseValue::kS8, SparseLayout::kS16Pairs, {16, 32}, &spmm_s8_avx2},
     {"spmm_f32_avx2_32", Feature::kAvx2, SparseValue::kF32, SparseLayout::kF32, {8, 16, 24, 32}, &spmm_f32_avx2},
 #endif
     {"spmm_s8_scalar_16", FeatureSet(), SparseValue::kS8, SparseLayout::kS16Pairs, {16}, &spmm_s8_scalar},

@@ -38,8 +38,7 @@ void s8_panel(const paring::SparseTask& task) {
         high[v] = _mm256_add_epi32(high[v], _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), weights));
       }
     }
-    for (int v = 0; v < kVectors; ++v)
-      store_sums(task.sums + r * kLanes + v * kWidth, low[v], high[v], task.scales[r]);
+    for (int v = 0; v < kVectors; ++v) store_sums(task.sums + r * kLanes + v * kWidth, low[v], high[v], task.scales[r]);
   }
 }
 

@@ -32,7 +32,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Choice:
-    """The weight as it is stored, and for every form that was refused a sentence that says why."""
+    """The weight as it is stored, and what to say of forms that were refused; nothing if none was."""
 
     weight: Weight
     refusals: tuple[str, ...]
@@ -68,32 +68,29 @@ def choose_form(
 ) -> Choice:
     """Return a weight in the smallest of the forms asked for, and of those before it.
 
-    That is the array itself, then quantized (if there are settings), then CSR of that (if `sparse`). A form
+    That is the array itself, then quantized (if there are settings), then CSR of what that gave (if `sparse`). A form
     is refused unless it makes the file smaller.
     """
-    best: Weight = weight
+    best: npt.NDArray[Any] | QuantizedWeight = weight
     best_cost = Cost(weight.nbytes, f"{weight.nbytes:,}", 1)
     best_form = str(weight.dtype)
     refusals = []
-    values: npt.NDArray[Any] | QuantizedWeight = weight
     if settings is not None:
         cost = quantized_cost(weight.shape, settings, axis)
         form = f"int{settings.bits}"
-        fits = cost.in_file(name) < best_cost.in_file(name)
-        if fits or sparse:
-            values = quantize_named(weight, settings, axis, repr(name))
-        if fits:
-            best, best_cost, best_form = values, cost, form
+        if cost.in_file(name) < best_cost.in_file(name):
+            best, best_cost, best_form = quantize_named(weight, settings, axis, repr(name)), cost, form
         else:
             refusals.append(_refusal(name, form, cost, best_form, best_cost))
     if sparse:
-        stored = values.codes() if isinstance(values, QuantizedWeight) else weight
-        cost = csr_cost(weight.shape, int(np.count_nonzero(stored)), isinstance(values, QuantizedWeight))
+        codes = isinstance(best, QuantizedWeight)
+        stored = best.codes() if isinstance(best, QuantizedWeight) else best
+        cost = csr_cost(weight.shape, int(np.count_nonzero(stored)), codes)
         if cost.in_file(name) < best_cost.in_file(name):
-            best = sparsify_named(values, repr(name))
-            refusals.clear()
-        else:
-            refusals.append(_refusal(name, "csr", cost, best_form, best_cost))
+            return Choice(sparsify_named(best, repr(name)), tuple(refusals))
+        refusals.append(_refusal(name, "csr", cost, best_form, best_cost))
+    if refusals:
+        refusals.append(f"kept {best_form}")
     return Choice(best, tuple(refusals))
 
 
@@ -142,6 +139,4 @@ def dense_zeros_note(weight: npt.NDArray[Any]) -> str:
 def _refusal(name: str, form: str, cost: Cost, kept_form: str, kept: Cost) -> str:
     overhead = cost.in_file(name) - cost.arrays - (kept.in_file(name) - kept.arrays)
     extra = f" (and up to {overhead:,} for names and headers)" if cost.arrays < kept.arrays else ""
-    return (
-        f"{form} would take {cost.text} bytes{extra} against {kept.arrays:,} as {kept_form}; kept {kept_form}"
-    )
+    return f"{form} would take {cost.text} bytes{extra} against {kept.arrays:,} as {kept_form}"

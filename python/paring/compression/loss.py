@@ -17,8 +17,8 @@ LOSS_BOUND_DB = 20.0
 """Below this the error of a weight, root mean square, is more than a tenth of the weight itself.
 
 Measured on the 39 matrices of all-MiniLM-L6-v2: int8 with a scale a row gives 33 to 43 dB, int4 in groups
-of 32 gives 20.2 to 21.4 dB, and int4 with a scale a row 13.7 to 18.8 dB, where sentence embeddings come out
-with a cosine of only 0.71 to the original ones.
+of 32 gives 20.2 to 21.4 dB, and int4 with a scale a row 13.7 to 18.8 dB, where some sentence embeddings come
+out with a cosine of only 0.71 to the original ones.
 """
 
 
@@ -32,7 +32,7 @@ class Loss:
         Of ``|original - weight|``.
     sqnr_db : float
         Signal to quantization noise, ``10 log10(sum(original**2) / sum((original - weight)**2))``: infinity
-        if they are equal, and NaN if the sums leave float64.
+        if they are equal, -infinity or NaN if the sums leave float64.
     """
 
     max_error: float

@@ -235,18 +235,10 @@ def threshold_bits(threshold: float, dtype: np.dtype[Any]) -> int:
     A number w of that dtype is below one exactly if it is below the other; and the order of the bits of
     numbers >= 0 is theirs.
     """
-    unsigned = np.dtype(f"u{dtype.itemsize}")
-
-    def value(bits: int) -> float:
-        return float(np.array(bits, unsigned).view(dtype))
-
     with np.errstate(over="ignore", under="ignore"):
-        bits = int(np.array(threshold, np.float64).astype(dtype).view(unsigned))
-    while value(bits) < threshold:
-        bits += 1
-    while bits > 0 and value(bits - 1) >= threshold:
-        bits -= 1
-    return bits
+        rounded = np.array(threshold, np.float64).astype(dtype)
+    # A cast rounds to one of the two neighbours; the upper one is wanted.
+    return int(rounded.view(f"u{dtype.itemsize}")) + (float(rounded) < threshold)
 
 
 def _standard_deviation(jobs: list[Job]) -> float:
