@@ -86,7 +86,7 @@ sanitized-build: $(VENV)/has-build $(VENV)/has-test
 sanitized-tests: sanitized-build
 	@LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  PYTHONMALLOC=malloc $(RUN) -m pytest --capture=sys tests/test_fork.py tests/test_*_kernels.py $(TEST_FLAGS)
+	  PYTHONMALLOC=malloc $(RUN) -m pytest --capture=sys tests/test_fork.py tests/test_*kernel*.py $(TEST_FLAGS)
 
 bench: build $(VENV)/has-bench  ## kernels beside NumPy (BENCH_FLAGS="-k gemm --benchmark-json=now.json")
 	@$(RUN) -m pytest bench/bench_*.py --benchmark-only $(BENCH_FLAGS)

@@ -25,42 +25,53 @@ def fma32(a, b, c):
 
 
 def quantize_rows(x):
-    """Return (codes int64 (m, k), scale float32 (m,)) by the dynamic per-row rule of gemm/activations.h."""
+    """Return (codes int64 (m, k), scale (m,), exact value (m,), its column (m,)) by quantize/activation.h."""
     x = np.asarray(x, F32)
-    largest = np.abs(x).max(axis=1, initial=0)
-    with np.errstate(all="ignore"):
-        scale = largest / F32(127)
-    tiny = scale < np.finfo(F32).tiny
-    bad = ~np.isfinite(x).all(axis=1)
-    usable = ~(tiny | bad)
-    codes = np.zeros(x.shape, np.int64)
-    codes[usable] = np.rint(x[usable] / scale[usable, None]).clip(-127, 127)
-    scale = np.where(tiny, F32(1), scale)
-    scale = np.where(bad, F32(np.nan), scale)
-    return codes, scale.astype(F32)
+    m, k = x.shape
+    codes, scale = np.zeros(x.shape, np.int64), np.ones(m, F32)
+    exact, column = np.zeros(m, F32), np.zeros(m, np.int64)
+    for r in range(m if k else 0):
+        if not np.isfinite(x[r]).all():
+            scale[r] = np.nan
+            continue
+        column[r] = np.abs(x[r]).argmax()
+        exact[r] = x[r, column[r]]
+        rest = x[r].copy()
+        rest[column[r]] = 0
+        with np.errstate(under="ignore"):
+            own_scale = np.abs(rest).max() / F32(127)
+        if own_scale >= np.finfo(F32).tiny:
+            scale[r] = own_scale
+            codes[r] = np.rint(rest / own_scale).clip(-127, 127)
+    return codes, scale, exact, column
 
 
 def finish(sums, row_scale, bias):
-    """Return the epilogue without an activation: ``fma(sums, row_scale, bias) + 0``."""
+    """Return the epilogue without an activation and the exact term: ``fma(sums, row_scale, bias)``."""
     row_scale = np.ones(len(sums), F32) if row_scale is None else row_scale
     bias = np.zeros(sums.shape[1], F32) if bias is None else bias
-    return fma32(sums, row_scale[:, None], bias[None, :]) + F32(0)
+    return fma32(sums, row_scale[:, None], bias[None, :])
 
 
 def quantized_linear(x, codes, scale, zero_point, group_size, bias=None):
     """Return the integer layer on (n, k) codes with (n, groups) scale and zero point: exact sums, then float32."""
-    x_codes, row_scale = quantize_rows(x)
+    x_codes, row_scale, exact_value, exact_column = quantize_rows(x)
     codes = np.asarray(codes, np.int64)
     n, k = codes.shape
     group_size = group_size or max(k, 1)
     sums = np.zeros((len(x_codes), n), F32)
+    weight = np.zeros((n, k), F32)
     for g in range(scale.shape[1]):
         columns = slice(g * group_size, (g + 1) * group_size)
         centred = codes[:, columns] - (0 if zero_point is None else zero_point[:, g, None].astype(np.int64))
-        exact = x_codes[:, columns] @ centred.T
-        assert np.abs(exact).max(initial=0) < 2**31
-        sums = fma32(exact.astype(F32), scale[None, :, g], sums)
-    return finish(sums, row_scale, bias)
+        weight[:, columns] = centred.astype(F32) * scale[:, g, None]
+        total = x_codes[:, columns] @ centred.T
+        assert np.abs(total).max(initial=0) < 2**31
+        sums = fma32(total.astype(F32), scale[None, :, g], sums)
+    y = finish(sums, row_scale, bias)
+    if k:
+        y = fma32(exact_value[:, None], weight[:, exact_column].T, y)
+    return y + F32(0)
 
 
 def float_linear(x, weight, bias=None):
@@ -68,7 +79,7 @@ def float_linear(x, weight, bias=None):
     sums = np.zeros((len(x), len(weight)), F32)
     for k in range(weight.shape[1]):
         sums = fma32(x[:, None, k], weight[None, :, k], sums)
-    return finish(sums, None, bias)
+    return finish(sums, None, bias) + F32(0)
 
 
 def activate(y, name):

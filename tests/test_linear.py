@@ -9,9 +9,9 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-import reference
 
 import paring
+import reference
 from paring import _core
 
 

@@ -20,7 +20,9 @@ def weight(rng):
 
 
 class TestTorch:
-    torch = staticmethod(lambda: pytest.importorskip("torch", reason="torch is not installed", exc_type=ImportError))
+    torch = staticmethod(
+        lambda: pytest.importorskip("torch", reason="torch is not installed", exc_type=ImportError)
+    )
 
     def test_state_dict_of_a_module(self, rng):
         torch = self.torch()
@@ -39,7 +41,10 @@ class TestTorch:
         compressed = paring.compress(model)
         assert compressed["bias"].dtype.name == "bfloat16"
         dense = compressed["weight"].dense()
-        assert np.abs(dense - model.weight.detach().float().numpy()).max() <= compressed["weight"].scale.max() / 2
+        assert (
+            np.abs(dense - model.weight.detach().float().numpy()).max()
+            <= compressed["weight"].scale.max() / 2
+        )
 
     @pytest.mark.parametrize("activation", [None, "relu", "gelu", "silu"])
     def test_float_layer_and_activations(self, weight, rng, activation):
@@ -48,7 +53,10 @@ class TestTorch:
         bias = rng.standard_normal(48).astype(np.float32)
         out = paring.PackedLinear(weight, bias, activation)(x)
         expected = torch.nn.functional.linear(*map(torch.from_numpy, (x, weight, bias))).double()
-        function = {None: lambda y: y, **{n: getattr(torch.nn.functional, n) for n in ("relu", "gelu", "silu")}}
+        function = {
+            None: lambda y: y,
+            **{n: getattr(torch.nn.functional, n) for n in ("relu", "gelu", "silu")},
+        }
         assert np.abs(out - function[activation](expected).numpy()).max() < 1e-5
 
 
@@ -76,7 +84,9 @@ class TestOnnxRuntime:
         q = paring.quantize(weight, symmetric=symmetric)
         points = np.zeros(48, np.int8) if q.zero_point is None else q.zero_point.ravel()
         node = onnx.helper.make_node("QuantizeLinear", ["x", "scale", "zero_point"], ["y"], axis=0)
-        codes = self.run(node, {"x": weight}, {"scale": q.scale.ravel(), "zero_point": points}, onnx.TensorProto.INT8)
+        codes = self.run(
+            node, {"x": weight}, {"scale": q.scale.ravel(), "zero_point": points}, onnx.TensorProto.INT8
+        )
         assert np.array_equal(codes, q.codes())
 
     def test_int4_groups_are_those_of_matmul_n_bits(self, weight, rng):
@@ -84,9 +94,18 @@ class TestOnnxRuntime:
         q = paring.quantize(weight, bits=4, granularity="group", group_size=32)
         x = rng.standard_normal((5, 96)).astype(np.float32)
         node = onnx.helper.make_node(
-            "MatMulNBits", ["x", "b", "scales"], ["y"], domain="com.microsoft", K=96, N=48, block_size=32, bits=4
+            "MatMulNBits",
+            ["x", "b", "scales"],
+            ["y"],
+            domain="com.microsoft",
+            K=96,
+            N=48,
+            block_size=32,
+            bits=4,
         )
-        packed = q.data.reshape(48, 3, 16)  # their blocks along a row are our bytes, first code in the low nibble
+        packed = q.data.reshape(
+            48, 3, 16
+        )  # their blocks along a row are our bytes, first code in the low nibble
         expected = self.run(node, {"x": x}, {"b": packed, "scales": q.scale}, onnx.TensorProto.FLOAT)
         assert np.abs(x @ q.dense().T - expected).max() < 1e-4
         out = paring.PackedLinear(q)(x)
@@ -100,7 +119,9 @@ class TestCompressedTensors:
     def test_convention_gives_their_numbers(self, weight, bits, symmetric, granularity):
         torch = pytest.importorskip("torch", reason="torch is not installed", exc_type=ImportError)
         quantization = pytest.importorskip(
-            "compressed_tensors.quantization", reason="compressed-tensors is not installed", exc_type=ImportError
+            "compressed_tensors.quantization",
+            reason="compressed-tensors is not installed",
+            exc_type=ImportError,
         )
         from compressed_tensors.quantization.lifecycle.forward import dequantize, quantize
         from compressed_tensors.quantization.utils import calculate_qparams
@@ -133,6 +154,8 @@ class TestCompressedTensors:
             reason="compressed-tensors is not installed",
             exc_type=ImportError,
         )
-        q = paring.quantize(weight, bits=4, granularity="group", group_size=32, convention="compressed-tensors")
+        q = paring.quantize(
+            weight, bits=4, granularity="group", group_size=32, convention="compressed-tensors"
+        )
         packed = helpers.pack_to_int32(torch.from_numpy(q.codes()), 4)
         assert np.array_equal(q.tensors()["_packed"], packed.numpy())

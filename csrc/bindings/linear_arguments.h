@@ -50,7 +50,7 @@ inline QuantizedView quantized_view(const py::array& data, const py::array& scal
                           shape_text(data));
   }
   const auto scales = input_matrix<float>(scale, "scale");
-  const std::size_t groups = group_size == 0 ? 1 : (columns + group_size - 1) / group_size;
+  const std::size_t groups = group_count(columns, group_size);
   view.per_tensor = scales.rows == 1 && scales.cols == 1 && group_size == 0;
   if (!view.per_tensor && (scales.rows != view.data.rows || scales.cols != groups)) {
     throw py::value_error("scale: expected (" + std::to_string(view.data.rows) + ", " + std::to_string(groups) +

@@ -1,10 +1,9 @@
 #include "gemm/activations.h"
 
-#include <bit>
 #include <cstring>
-#include <limits>
 #include <vector>
 
+#include "quantize/activation.h"
 #include "threads/pool.h"
 
 namespace paring {
@@ -41,17 +40,6 @@ std::size_t value_bytes(ActivationLayout layout) {
 
 }  // namespace
 
-float quantize_activation_row(const QuantizeLoops& loops, const float* x, std::size_t n, std::int8_t* codes) {
-  const std::uint32_t largest = loops.abs_max_bits(x, n);
-  const float scale = std::bit_cast<float>(largest) / 127.0f;
-  if (largest >= kInfinityBits || scale < kSmallestNormal) {
-    if (n > 0) std::memset(codes, 0, n);
-    return largest >= kInfinityBits ? std::numeric_limits<float>::quiet_NaN() : 1.0f;
-  }
-  loops.quantize(x, n, {scale, 0.0f, 0, -127, 127}, codes);
-  return scale;
-}
-
 std::size_t PackedActivations::bytes_per_row(const PackedMatrix& weight) {
   return weight.padded_k() * value_bytes(weight.kernel().activations);
 }
@@ -70,6 +58,8 @@ void PackedActivations::pack(MatrixView<const float> x) {
   if (!floats) {
     grow(row_sums_, rows_ * weight_.groups() * sizeof(std::int32_t));
     grow(row_scales_, rows_ * sizeof(float));
+    grow(exact_values_, rows_ * sizeof(float));
+    grow(exact_places_, rows_ * sizeof(ColumnPlace));
   }
   constexpr std::size_t kGrainValues = 16384;
   const std::size_t tile_values = weight_.kernel().mr * weight_.k() + 1;
@@ -104,10 +94,12 @@ void PackedActivations::pack_integers(MatrixView<const float> x, std::size_t til
   auto* sums = row_sums_.as<std::int32_t>() + first * groups;
   for (std::size_t r = 0; r < rows; ++r) {
     std::int8_t* row = codes.data() + r * padded_k;
-    if (padded_k == k) {
-      scales[r] = quantize_activation_row(loops_, x.row(first + r), k, row);
-    } else {
-      scales[r] = quantize_activation_row(loops_, x.row(first + r), k, unpadded.data());
+    const QuantizedRow quantized =
+        quantize_activation_row(loops_, x.row(first + r), k, padded_k == k ? row : unpadded.data());
+    scales[r] = quantized.scale;
+    exact_values_.as<float>()[first + r] = quantized.exact_value;
+    exact_places_.as<ColumnPlace>()[first + r] = weight_.place_of_column(quantized.exact_column);
+    if (padded_k != k) {
       std::memset(row, 0, padded_k);
       for (std::size_t g = 0; g * group < k; ++g)
         std::memcpy(row + g * stride, unpadded.data() + g * group, group < k - g * group ? group : k - g * group);
@@ -137,6 +129,14 @@ void PackedActivations::tile(std::size_t index, TileTask& task) const {
 const float* PackedActivations::row_scales(std::size_t tile) const {
   if (weight_.kernel().activations == ActivationLayout::kFloats) return nullptr;
   return row_scales_.as<float>() + first_row(tile);
+}
+
+const float* PackedActivations::exact_values(std::size_t tile) const {
+  return exact() ? exact_values_.as<float>() + first_row(tile) : nullptr;
+}
+
+const ColumnPlace* PackedActivations::exact_places(std::size_t tile) const {
+  return exact() ? exact_places_.as<ColumnPlace>() + first_row(tile) : nullptr;
 }
 
 }  // namespace paring

@@ -1,7 +1,5 @@
 // The left side of a multiply, packed for one kernel: rows of x in equal tiles, quantized on the way where the kernel
-// wants integers. Dynamic per-row rule: scale = max|x| / 127, code = round_half_even(x / scale) in -127..127.
-// A row of zeros (or whose scale would be denormal) has scale 1 and codes 0; a row with NaN or infinity has scale NaN
-// and codes 0, so that its whole output is NaN.
+// wants integers (quantize/activation.h).
 #pragma once
 
 #include <cstdint>
@@ -11,9 +9,6 @@
 #include "quantize/loops.h"
 
 namespace paring {
-
-// Quantizes one row of x; returns its scale. Shared by dense and sparse kernels, which must agree.
-float quantize_activation_row(const QuantizeLoops& loops, const float* x, std::size_t n, std::int8_t* codes);
 
 class PackedActivations {
  public:
@@ -28,16 +23,21 @@ class PackedActivations {
   // Scales of a tile's rows, or null for float kernels.
   const float* row_scales(std::size_t tile) const;
 
+  // The exact values of a tile's rows and the places of their columns, or null for float kernels (and if k is 0).
+  const float* exact_values(std::size_t tile) const;
+  const ColumnPlace* exact_places(std::size_t tile) const;
+
   static std::size_t bytes_per_row(const PackedMatrix& weight);
 
  private:
+  bool exact() const { return weight_.kernel().activations != ActivationLayout::kFloats && weight_.k() > 0; }
   void pack_integers(MatrixView<const float> x, std::size_t tile);
   void pack_floats(MatrixView<const float> x, std::size_t tile);
 
   const PackedMatrix& weight_;
   const QuantizeLoops& loops_;
   std::size_t rows_ = 0, tiles_ = 0;
-  AlignedBytes packed_, row_sums_, row_scales_;
+  AlignedBytes packed_, row_sums_, row_scales_, exact_values_, exact_places_;
 };
 
 }  // namespace paring

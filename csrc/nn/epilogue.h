@@ -1,6 +1,7 @@
 // What happens to a sum before it is stored, the same for every kernel:
-//   y = activation(fma(sum, row_scale, bias) + 0)
-// The fused multiply-add and the added +0 are part of the contract: one rounding, and no output is -0.
+//   y = activation(fma(exact_value, exact_weight, fma(sum, row_scale, bias)) + 0)
+// The exact term is that of quantized activations (quantize/activation.h); without it the inner one stands alone. The
+// fused multiply-adds and the added +0 are part of the contract: one rounding each, and no output is -0.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +19,11 @@ struct EpilogueTask {
   std::size_t sums_stride;
   std::size_t rows;
   std::size_t cols;
-  const float* row_scales;  // (rows,), or null for 1
-  const float* bias;        // as long as a readable row of sums
+  const float* row_scales;    // (rows,), or null for 1
+  const float* bias;          // as long as a readable row of sums
+  const float* exact_values;  // (rows,), or null
+  const float*
+      exact_weights;  // row r at exact_weights + r * sums_stride, readable as sums; unused without exact_values
   Activation activation;
   float* y;  // row r at y + r * y_stride; exactly cols floats of each are written
   std::size_t y_stride;

@@ -12,15 +12,18 @@ inline F32::Vec activate(F32::Vec v) {
   return v;
 }
 
-template <paring::Activation kActivation>
+template <paring::Activation kActivation, bool kExact>
 void finish_rows(const paring::EpilogueTask& task) {
   const F32::Vec zero = F32::set(0.0f);
   for (std::size_t r = 0; r < task.rows; ++r) {
     const float* sums = task.sums + r * task.sums_stride;
     float* y = task.y + r * task.y_stride;
     const F32::Vec scale = F32::set(task.row_scales ? task.row_scales[r] : 1.0f);
+    const float* exact_weights = kExact ? task.exact_weights + r * task.sums_stride : nullptr;
+    const F32::Vec exact_value = F32::set(kExact ? task.exact_values[r] : 0.0f);
     const auto value = [&](std::size_t c) {
-      const F32::Vec sum = F32::fma(F32::load(sums + c), scale, F32::load(task.bias + c));
+      F32::Vec sum = F32::fma(F32::load(sums + c), scale, F32::load(task.bias + c));
+      if constexpr (kExact) sum = F32::fma(exact_value, F32::load(exact_weights + c), sum);
       return activate<kActivation>(F32::add(sum, zero));
     };
     std::size_t c = 0;
@@ -33,12 +36,17 @@ void finish_rows(const paring::EpilogueTask& task) {
   }
 }
 
+template <paring::Activation kActivation>
+void finish_kind(const paring::EpilogueTask& task) {
+  task.exact_values ? finish_rows<kActivation, true>(task) : finish_rows<kActivation, false>(task);
+}
+
 void finish(const paring::EpilogueTask& task) {
   switch (task.activation) {
-    case paring::Activation::kNone: return finish_rows<paring::Activation::kNone>(task);
-    case paring::Activation::kRelu: return finish_rows<paring::Activation::kRelu>(task);
-    case paring::Activation::kGelu: return finish_rows<paring::Activation::kGelu>(task);
-    case paring::Activation::kSilu: return finish_rows<paring::Activation::kSilu>(task);
+    case paring::Activation::kNone: return finish_kind<paring::Activation::kNone>(task);
+    case paring::Activation::kRelu: return finish_kind<paring::Activation::kRelu>(task);
+    case paring::Activation::kGelu: return finish_kind<paring::Activation::kGelu>(task);
+    case paring::Activation::kSilu: return finish_kind<paring::Activation::kSilu>(task);
   }
 }
 

@@ -123,6 +123,22 @@ const float* PackedMatrix::panel(std::size_t index, TileTask& task) const {
   return reinterpret_cast<const float*>(start + bias_offset_);
 }
 
+ColumnPlace PackedMatrix::place_of_column(std::size_t column) const {
+  bool high = false;
+  const std::size_t offset = code_offset(padded_position(column), 0, high);
+  return {offset / 4 * 4, column / group_size_, static_cast<unsigned>(offset % 4 * 8 + (high ? 4 : 0))};
+}
+
+void PackedMatrix::column(const QuantizeLoops& loops, const TileTask& task, const ColumnPlace& place,
+                          float* values) const {
+  const std::size_t nr = panel_columns();
+  const auto* words =
+      reinterpret_cast<const std::uint32_t*>(static_cast<const std::byte*>(task.weights) + place.offset);
+  const std::uint32_t mask = kernel_->layout.type == WeightType::kU4 ? 15 : 255;
+  loops.dequantize_words(words, nr, place.shift, mask, task.zero_points + place.group * nr,
+                         task.scales + place.group * nr, values);
+}
+
 std::vector<std::uint8_t> PackedMatrix::unpack_codes() const {
   require(kernel_->layout.type != WeightType::kF32, "unpack_codes: this matrix holds floats");
   std::vector<std::uint8_t> codes(n_ * k_);

@@ -9,18 +9,17 @@
 #include "base/aligned_bytes.h"
 #include "base/matrix_view.h"
 #include "gemm/kernel.h"
+#include "quantize/loops.h"
+#include "quantize/quantized_view.h"
 
 namespace paring {
 
-// A quantized weight as files hold it (quantize/codes.h): w = (code - zero_point) * scale.
-struct QuantizedView {
-  MatrixView<const std::uint8_t> data;  // rows of packed codes; at 8 bits the codes' bytes
-  std::size_t columns = 0;
-  int bits = 8;
-  std::size_t group_size = 0;                // columns that share a scale; 0 for the whole row
-  bool per_tensor = false;                   // one scale for all: scales and zero_points have one element
-  const float* scales = nullptr;             // (n, groups)
-  const std::int8_t* zero_points = nullptr;  // (n, groups), or null for zeros
+// Where the codes of one column of the weight lie in every panel: bits `shift` to `shift + width - 1` of nr 32-bit
+// words.
+struct ColumnPlace {
+  std::size_t offset;  // bytes from the start of a panel
+  std::size_t group;
+  unsigned shift;
 };
 
 class PackedMatrix {
@@ -49,6 +48,11 @@ class PackedMatrix {
 
   // Fills the weight side of a task for one panel; returns the panel's bias (nr floats).
   const float* panel(std::size_t index, TileTask& task) const;
+
+  ColumnPlace place_of_column(std::size_t column) const;
+
+  // Reads one column of a panel as floats, nr of them. `task` is that of the panel. Integer kinds only.
+  void column(const QuantizeLoops& loops, const TileTask& task, const ColumnPlace& place, float* values) const;
 
   // What was packed, read back from the panels (n, k): unsigned codes, or the floats themselves.
   std::vector<std::uint8_t> unpack_codes() const;

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "pack/packed_matrix.h"
 #include "quantize/codes.h"
 #include "quantize/quantize.h"
+#include "quantize/quantized_view.h"
 #include "threads/pool.h"
 
 namespace paring {

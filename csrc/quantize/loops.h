@@ -27,6 +27,9 @@ struct QuantizeLoops {
   // The largest |w| as its bits, whose order is NaN > infinity > finite. 0 for n = 0.
   std::uint32_t (*abs_max_bits)(const float* w, std::size_t n);
 
+  // The first index whose |w| has these bits; n if none has.
+  std::size_t (*find_magnitude)(const float* w, std::size_t n, std::uint32_t bits);
+
   // Smallest and largest w as keys in the order of float_key (below): NaN sorts outside infinity on either side.
   void (*range_keys)(const float* w, std::size_t n, std::int32_t* smallest, std::int32_t* largest);
 
@@ -35,6 +38,10 @@ struct QuantizeLoops {
 
   // (code - zero_point) * scale
   void (*dequantize)(const std::int8_t* codes, std::size_t n, float scale, std::int32_t zero_point, float* w);
+
+  // Unsigned codes that lie as (words[i] >> shift) & mask: (code - zero_points[i]) * scales[i]
+  void (*dequantize_words)(const std::uint32_t* words, std::size_t n, unsigned shift, std::uint32_t mask,
+                           const std::int32_t* zero_points, const float* scales, float* w);
 
   // Sum of codes; n <= 2**24.
   std::int32_t (*sum)(const std::int8_t* codes, std::size_t n);

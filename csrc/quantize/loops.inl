@@ -14,6 +14,18 @@ std::uint32_t abs_max_bits(const float* w, std::size_t n) {
   return static_cast<std::uint32_t>(largest);
 }
 
+std::size_t find_magnitude(const float* w, std::size_t n, std::uint32_t bits) {
+  constexpr std::size_t kBlock = 64;
+  std::size_t i = 0;
+  for (; i + kBlock <= n; i += kBlock) {
+    std::uint32_t found = 0;
+    for (std::size_t j = 0; j < kBlock; ++j) found |= (bits_of(w[i + j]) & 0x7fffffffu) == bits ? 1u : 0u;
+    if (found != 0) break;
+  }
+  while (i < n && (bits_of(w[i]) & 0x7fffffffu) != bits) ++i;
+  return i;
+}
+
 void range_keys(const float* w, std::size_t n, std::int32_t* smallest, std::int32_t* largest) {
   std::int32_t low = INT32_MAX, high = INT32_MIN;
   for (std::size_t i = 0; i < n; ++i) {
@@ -40,6 +52,12 @@ void quantize(const float* w, std::size_t n, paring::CodeRule rule, std::int8_t*
 
 void dequantize(const std::int8_t* codes, std::size_t n, float scale, std::int32_t zero_point, float* w) {
   for (std::size_t i = 0; i < n; ++i) w[i] = static_cast<float>(codes[i] - zero_point) * scale;
+}
+
+void dequantize_words(const std::uint32_t* words, std::size_t n, unsigned shift, std::uint32_t mask,
+                      const std::int32_t* zero_points, const float* scales, float* w) {
+  for (std::size_t i = 0; i < n; ++i)
+    w[i] = static_cast<float>(static_cast<std::int32_t>((words[i] >> shift) & mask) - zero_points[i]) * scales[i];
 }
 
 std::int32_t sum(const std::int8_t* codes, std::size_t n) {

@@ -2,6 +2,7 @@
 
 namespace paring {
 constexpr QuantizeLoops kQuantizeLoopsScalar = {
-    "quantize_scalar", FeatureSet(), &abs_max_bits, &range_keys, &quantize, &dequantize, &sum,
+    "quantize_scalar", FeatureSet(),      &abs_max_bits, &find_magnitude, &range_keys, &quantize,
+    &dequantize,       &dequantize_words, &sum,
 };
 }  // namespace paring

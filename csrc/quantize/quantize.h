@@ -29,10 +29,9 @@
 
 #include "base/matrix_view.h"
 #include "quantize/loops.h"
+#include "quantize/quantized_view.h"
 
 namespace paring {
-
-struct QuantizedView;  // pack/packed_matrix.h
 
 enum class Convention : std::uint8_t { kParing, kCompressedTensors };
 
@@ -64,10 +63,6 @@ struct QuantizeRequest {
 
 // Values for which one more thread pays.
 inline constexpr std::size_t kGrainValues = 16384;
-
-constexpr std::size_t group_count(std::size_t columns, std::size_t group_size) {
-  return group_size == 0 ? 1 : columns / group_size + (columns % group_size != 0 ? 1 : 0);
-}
 
 // Fills data, scales and zero_points. Each row is read from memory once: range, codes and packing happen while it is
 // in the cache (twice if per_tensor). A group without elements has scale 1. Throws std::invalid_argument naming row

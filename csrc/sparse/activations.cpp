@@ -4,7 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "gemm/activations.h"
+#include "quantize/activation.h"
 #include "sparse/transpose.h"
 #include "threads/pool.h"
 
@@ -76,10 +76,16 @@ void LaneActivations::pack_codes(MatrixView<const float> x) {
   const std::size_t k = weight_.k();
   grow(codes_, rows_ * k);
   grow(row_scales_, rows_ * sizeof(float));
+  grow(exact_values_, rows_ * sizeof(float));
+  grow(exact_columns_, rows_ * sizeof(std::uint32_t));
   auto* codes = codes_.as<std::int8_t>();
   parallel_ranges(rows_, kGrainValues / (k + 1) + 1, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t r = begin; r < end; ++r)
-      row_scales_.as<float>()[r] = quantize_activation_row(loops_, x.row(r), k, codes + r * k);
+    for (std::size_t r = begin; r < end; ++r) {
+      const QuantizedRow row = quantize_activation_row(loops_, x.row(r), k, codes + r * k);
+      row_scales_.as<float>()[r] = row.scale;
+      exact_values_.as<float>()[r] = row.exact_value;
+      exact_columns_.as<std::uint32_t>()[r] = static_cast<std::uint32_t>(row.exact_column);
+    }
   });
   fill_blocks<std::int8_t, Element>(contiguous<const std::int8_t>(codes, rows_, k));
 }
@@ -105,6 +111,14 @@ std::size_t LaneActivations::block_rows(std::size_t block) const { return std::m
 
 const float* LaneActivations::row_scales(std::size_t block) const {
   return weight_.kernel().value == SparseValue::kF32 ? nullptr : row_scales_.as<float>() + block * lanes_;
+}
+
+const float* LaneActivations::exact_values(std::size_t block) const {
+  return exact() ? exact_values_.as<float>() + block * lanes_ : nullptr;
+}
+
+const std::uint32_t* LaneActivations::exact_columns(std::size_t block) const {
+  return exact() ? exact_columns_.as<std::uint32_t>() + block * lanes_ : nullptr;
 }
 
 }  // namespace paring

@@ -1,5 +1,5 @@
 // The right side of a sparse multiply: rows of x as blocks of lanes (sparse/kernel.h), quantized on the way where the
-// kernel wants integers, by the rule of gemm/activations.h.
+// kernel wants integers, by the rule of quantize/activation.h.
 #pragma once
 
 #include "base/aligned_bytes.h"
@@ -25,10 +25,15 @@ class LaneActivations {
   // Scales of a block's rows, or null for float kernels.
   const float* row_scales(std::size_t block) const;
 
+  // The exact values of a block's rows and their columns, or null for float kernels (and if k is 0).
+  const float* exact_values(std::size_t block) const;
+  const std::uint32_t* exact_columns(std::size_t block) const;
+
   // Rows of x to pack at once: whole blocks that stay in the last-level cache.
   static std::size_t rows_at_once(const PackedCsr& weight);
 
  private:
+  bool exact() const { return weight_.kernel().value == SparseValue::kS8 && weight_.k() > 0; }
   template <typename Element>
   void pack_codes(MatrixView<const float> x);
   template <typename Source, typename Element>
@@ -38,7 +43,7 @@ class LaneActivations {
   const QuantizeLoops& loops_;
   std::size_t rows_ = 0, lanes_ = 1, element_bytes_ = 4;
   const std::byte* data_ = nullptr;
-  AlignedBytes packed_, codes_, row_scales_;
+  AlignedBytes packed_, codes_, row_scales_, exact_values_, exact_columns_;
 };
 
 }  // namespace paring

@@ -5,7 +5,7 @@
 //   f32  sums[r][lane] is one chain of fused multiply-adds over the non-zeros of row r in ascending column, from +0.
 //        For finite x that is the dense chain bit for bit: fma(x, 0, sum) leaves sum as it is. (A sum that underflowed
 //        to -0 may differ in the sign of zero, which nn/epilogue.h removes.)
-//   s8   x was quantized per row to int8 in -127..127 by quantize_activation_row. acc = exact int32 sum of code * x;
+//   s8   x was quantized per row to int8 in -127..127 (quantize/activation.h). acc = exact int32 sum of code * x;
 //        sums = fma(float(acc), scale[r], 0). Exact: |code * x| <= 128 * 127, and k <= kMaxSparseColumns.
 // So every row of the table gives the same bytes, and the same as the dense kernels of gemm/kernel.h.
 //

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "base/require.h"
 #include "threads/pool.h"
@@ -52,6 +53,7 @@ PackedCsr::PackedCsr(const SparseKernel& kernel, const CsrView<Value, Index>& we
     wide_columns_ ? fill<float, std::uint32_t>(weight) : fill<float, std::uint16_t>(weight);
   } else {
     scales_ = copy_floats(scales, n_);
+    fill_columns(weight);
     if (kernel.layout == SparseLayout::kU8Quads) {
       corrections_ = AlignedBytes(round_up(n_, kSparsePanelRows) * sizeof(std::int32_t));
       fill<std::int8_t, std::uint16_t>(weight);
@@ -83,8 +85,46 @@ void PackedCsr::fill(const CsrView<Value, Index>& weight) {
   });
 }
 
+template <typename Index>
+void PackedCsr::fill_columns(const CsrView<std::int8_t, Index>& weight) {
+  require(n_ <= std::numeric_limits<std::uint32_t>::max(), "out_features: expected fewer than 2**32");
+  const auto entries = static_cast<std::size_t>(weight.indptr[n_]);
+  column_starts_ = AlignedBytes((k_ + 1) * sizeof(std::uint64_t));
+  column_rows_ = AlignedBytes(entries * sizeof(std::uint32_t), AlignedBytes::Fill::kNone);
+  column_codes_ = AlignedBytes(entries, AlignedBytes::Fill::kNone);
+  auto* starts = column_starts_.as<std::uint64_t>();
+  for (std::size_t e = 0; e < entries; ++e) ++starts[static_cast<std::size_t>(weight.indices[e]) + 1];
+  for (std::size_t c = 0; c < k_; ++c) starts[c + 1] += starts[c];
+  std::vector<std::uint64_t> next(starts, starts + k_);
+  for (std::size_t r = 0; r < n_; ++r) {
+    for (auto e = static_cast<std::size_t>(weight.indptr[r]); e < static_cast<std::size_t>(weight.indptr[r + 1]); ++e) {
+      const std::uint64_t place = next[static_cast<std::size_t>(weight.indices[e])]++;
+      column_rows_.as<std::uint32_t>()[place] = static_cast<std::uint32_t>(r);
+      column_codes_.as<std::int8_t>()[place] = weight.data[e];
+    }
+  }
+}
+
+PackedCsr::ColumnWalk::ColumnWalk(const PackedCsr& weight, std::size_t column, std::size_t first_row)
+    : weight_(&weight), end_(weight.column_starts_.as<std::uint64_t>()[column + 1]) {
+  const auto* rows = weight.column_rows_.as<std::uint32_t>();
+  const auto* begin = rows + weight.column_starts_.as<std::uint64_t>()[column];
+  at_ = static_cast<std::uint64_t>(std::lower_bound(begin, rows + end_, first_row) - rows);
+}
+
+void PackedCsr::ColumnWalk::next(std::size_t first_row, std::size_t rows, float* values) {
+  std::fill(values, values + rows, 0.0f);
+  const auto* column_rows = weight_->column_rows_.as<std::uint32_t>();
+  for (; at_ < end_ && column_rows[at_] < first_row + rows; ++at_) {
+    const std::size_t row = column_rows[at_];
+    values[row - first_row] =
+        static_cast<float>(weight_->column_codes_.as<std::int8_t>()[at_]) * weight_->scales_.as<float>()[row];
+  }
+}
+
 std::size_t PackedCsr::nbytes() const {
-  return starts_.size() + values_.size() + columns_.size() + scales_.size() + corrections_.size() + bias_.size();
+  return starts_.size() + values_.size() + columns_.size() + scales_.size() + corrections_.size() + bias_.size() +
+         column_starts_.size() + column_rows_.size() + column_codes_.size();
 }
 
 const float* PackedCsr::panel(std::size_t index, SparseTask& task) const {

@@ -1,6 +1,7 @@
 #include "sparse/spmm.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "cpu/level.h"
 #include "sparse/activations.h"
@@ -19,7 +20,9 @@ void multiply(const LaneActivations& activations, const PackedCsr& w, const Epil
   const std::size_t panel_work = (w.entries() / panels + kSparsePanelRows) * lanes;
   // Block by block, so that one block of x stays in cache while all of w passes over it.
   parallel_ranges(activations.blocks() * panels, kGrain / panel_work + 1, [&](std::size_t begin, std::size_t end) {
-    alignas(kAlignment) float sums[kSparsePanelRows * kMaxLanes], by_lane[kMaxLanes * kSparsePanelRows];
+    alignas(kAlignment) float sums[kSparsePanelRows * kMaxLanes], by_lane[kMaxLanes * kSparsePanelRows],
+        exact_weights[kMaxLanes * kSparsePanelRows] = {};
+    std::vector<PackedCsr::ColumnWalk> walks;  // one a row of x of the block at hand
     SparseTask task{};
     task.lanes = lanes;
     task.sums = sums;
@@ -28,7 +31,15 @@ void multiply(const LaneActivations& activations, const PackedCsr& w, const Epil
       const float* bias = w.panel(panel, task);
       task.x = activations.block(block);
       w.kernel().run(task);
-      const std::size_t rows = activations.block_rows(block);
+      const std::size_t rows = activations.block_rows(block), first_row = panel * kSparsePanelRows;
+      if (const std::uint32_t* columns = activations.exact_columns(block)) {
+        if (i == begin || panel == 0) {
+          walks.clear();
+          for (std::size_t r = 0; r < rows; ++r) walks.emplace_back(w, columns[r], first_row);
+        }
+        for (std::size_t r = 0; r < rows; ++r)
+          walks[r].next(first_row, task.rows, exact_weights + r * kSparsePanelRows);
+      }
       if (lanes > 1) rows_to_lanes(sums, lanes, task.rows, round_up(rows, 4), kSparsePanelRows, by_lane);
       epilogue.run({.sums = lanes > 1 ? by_lane : sums,
                     .sums_stride = kSparsePanelRows,
@@ -36,8 +47,10 @@ void multiply(const LaneActivations& activations, const PackedCsr& w, const Epil
                     .cols = task.rows,
                     .row_scales = activations.row_scales(block),
                     .bias = bias,
+                    .exact_values = activations.exact_values(block),
+                    .exact_weights = exact_weights,
                     .activation = activation,
-                    .y = y.row(block * lanes) + panel * kSparsePanelRows,
+                    .y = y.row(block * lanes) + first_row,
                     .y_stride = y.row_stride});
     }
   });

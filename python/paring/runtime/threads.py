@@ -79,10 +79,8 @@ def default_num_threads(environment: Mapping[str, str] | None = None) -> int:
     >>> default_num_threads({"PARING_NUM_THREADS": "1"})
     1
     """
-    if hasattr(os, "sched_getaffinity"):
-        cpus = len(os.sched_getaffinity(0))
-    else:
-        cpus = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
     requested = requested_num_threads(os.environ if environment is None else environment)
     quota = cgroup_quota()
     limits = [cpus]
