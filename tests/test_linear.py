@@ -1,8 +1,5 @@
 """PackedLinear as a user meets it: shapes, kinds of weight, threads, and what it refuses."""
 
-import hashlib
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -170,47 +167,6 @@ def test_what_it_refuses_to_run(weight, x):
         _core.PackedMatrix.from_floats(weight, None).run(
             buffer[:60].reshape(5, 12), buffer[59:94].reshape(5, 7), ""
         )
-
-
-# One digest over form x activation x batch at odd and even sizes, the same for every level and thread count.
-DIGEST = """
-import hashlib, sys, numpy as np, paring
-rng = np.random.default_rng(7)
-digest = hashlib.sha256()
-for n, k in ((24, 64), (37, 129)):
-    weight = rng.standard_normal((n, k)).astype(np.float32)
-    bias = rng.standard_normal(n).astype(np.float32)
-    pruned = paring.prune(weight, sparsity=0.8)
-    forms = [
-        weight,
-        paring.quantize(weight),
-        paring.quantize(weight, bits=4, granularity="group", group_size=32),
-        paring.quantize(weight, bits=4, granularity="group", group_size=128),
-        paring.quantize(weight, bits=4, granularity="group", group_size=32, symmetric=False),
-        paring.sparsify(pruned),
-        paring.sparsify(paring.quantize(pruned)),
-    ]
-    for form in forms:
-        for activation in (None, "relu", "gelu", "silu"):
-            layer = paring.PackedLinear(form, bias, activation)
-            for m in (1, 3, 64):
-                x = rng.standard_normal((m, k)).astype(np.float32)
-                digest.update(layer(x).tobytes())
-print(digest.hexdigest())
-"""
-
-
-def test_one_digest_on_every_level_and_thread_count():
-    digests = {}
-    for level in _core.levels():
-        for threads in (1, 2):
-            environment = {"PARING_ISA": level, "PARING_NUM_THREADS": str(threads), "PATH": ""}
-            run = subprocess.run(
-                [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True
-            )
-            digests[level, threads] = run.stdout.strip()
-    assert len(set(digests.values())) == 1, digests
-    assert len(next(iter(digests.values()))) == hashlib.sha256().digest_size * 2
 
 
 def test_stubs_lie_beside_the_module():
