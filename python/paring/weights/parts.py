@@ -1,0 +1,34 @@
+"""What the compressed forms share: their arrays as kernels can read them, and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["described_shape", "require_contiguous", "same_array"]
+
+
+def require_contiguous(weight: object, *names: str) -> None:
+    """Replace arrays that kernels could not read in place (strided, or unaligned in a file) by copies."""
+    for name in names:
+        array = getattr(weight, name)
+        if array is not None:
+            object.__setattr__(weight, name, np.require(array, requirements=["C", "A"]))
+
+
+def same_array(a: npt.NDArray[Any] | None, b: npt.NDArray[Any] | None) -> bool:
+    """Whether two arrays have the same dtype, shape and bytes (NaN equal to itself)."""
+    if a is None or b is None:
+        return a is b
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def described_shape(description: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape in a `describe` result; raises ValueError if it is none."""
+    shape = description["shape"]
+    if not isinstance(shape, list) or not all(isinstance(n, int) and n >= 0 for n in shape):
+        raise ValueError(f"shape: expected a list of sizes, got {shape!r}")
+    return tuple(shape)
