@@ -3,9 +3,10 @@
 ``python bench/report.py [--rounds N] [--processes N] [--only TEXT] [--write]``
 
 All candidates of a case run in turn in one process, so that a change of the machine's speed meets all of
-them; each is warmed first. The figure is the median over rounds of (time of NumPy / time of ours), and over
-several processes the median of those. OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, which slow NumPy where they
-are set, are unset in the measuring processes.
+them; each is warmed by a call first, and a pause follows NumPy, whose threads go on spinning for a while.
+The figure is the median over rounds of (time of NumPy / time of ours), and over several processes the
+median of those. OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE, which slow NumPy where they are set, are unset in
+the measuring processes.
 """
 
 from __future__ import annotations
@@ -39,10 +40,14 @@ README_ROWS = (
 )
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 SLOT_SECONDS = 0.03  # a candidate repeats within its slot until this much has passed
+# OpenBLAS's threads spin for 2**28 cycles after a call and would take a core from whatever runs next.
+CALM_SECONDS = 0.15
 
 
-def slot(function: Callable[[], object]) -> float:
-    """Return seconds per call over one slot."""
+def slot(function: Callable[[], object], calm: float = 0.0) -> float:
+    """Return seconds per call over one slot, which one call warms after a pause of ``calm`` seconds."""
+    time.sleep(calm)
+    function()
     start = time.perf_counter()
     calls = 0
     while True:
@@ -55,12 +60,12 @@ def slot(function: Callable[[], object]) -> float:
 
 def measure(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:
     """Return for each candidate its median seconds and the median of NumPy's time divided by its own."""
-    for function in candidates.values():
-        slot(function)
     times: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
+        calm = 0.0
         for name, function in candidates.items():
-            times[name].append(slot(function))
+            times[name].append(slot(function, calm))
+            calm = CALM_SECONDS if name == "numpy" else 0.0
     return {
         name: {
             "seconds": statistics.median(values),

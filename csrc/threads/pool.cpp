@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -13,6 +14,23 @@ namespace {
 
 // musl gives threads 128 KB of stack; kernels keep tiles of accumulators there.
 constexpr std::size_t kStackBytes = std::size_t{1} << 20;
+
+// How long a thread looks for work, or for the end of others' work, before it sleeps. Sleeping and waking cost some
+// ten microseconds each in a virtual machine, as much as a whole small layer.
+constexpr auto kPatience = std::chrono::microseconds(30);
+
+template <typename Condition>
+void spin_until(const Condition& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  do {
+    for (int i = 0; i < 16; ++i) {
+      if (condition()) return;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+}
 
 struct Job {
   detail::TaskFunction function = nullptr;
@@ -58,6 +76,7 @@ class Pool {
     inside_ = true;
     job.work();
     inside_ = false;
+    spin_until([&] { return busy_ == 0; });
     std::unique_lock guard(lock_);
     idle_.wait(guard, [&] { return busy_ == 0; });
     job_ = nullptr;
@@ -103,8 +122,9 @@ class Pool {
 
   void serve(std::size_t index, std::size_t seen) {
     inside_ = true;
-    std::unique_lock guard(lock_);
     while (true) {
+      spin_until([&] { return stop_ || generation_ != seen; });
+      std::unique_lock guard(lock_);
       wake_.wait(guard, [&] { return stop_ || generation_ != seen; });
       if (stop_) return;
       seen = generation_;
@@ -135,11 +155,12 @@ class Pool {
   std::mutex region_;  // one parallel region at a time
   std::vector<pthread_t> workers_;
 
-  std::mutex lock_;  // guards what follows
+  std::mutex lock_;  // guards what follows; the atomic ones are also read while spinning, but only changed under it
   std::condition_variable wake_, idle_;
   Job* job_ = nullptr;
-  std::size_t generation_ = 0, wanted_ = 0, busy_ = 0;
-  bool stop_ = false;
+  std::size_t wanted_ = 0;
+  std::atomic<std::size_t> generation_ = 0, busy_ = 0;
+  std::atomic<bool> stop_ = false;
 
   static thread_local bool inside_;
 };

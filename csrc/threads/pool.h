@@ -36,11 +36,10 @@ void parallel_for(std::size_t tasks, const Function& function) {
 template <typename Function>
 void parallel_ranges(std::size_t items, std::size_t grain, const Function& function) {
   if (items == 0) return;
-  const std::size_t most = num_threads() * 4;
-  std::size_t size = (items + most - 1) / most;
-  if (size < grain) size = grain;
-  const std::size_t tasks = (items + size - 1) / size;
-  parallel_for(tasks, [&](std::size_t task) {
+  const std::size_t most = num_threads() * 4, wanted = items / grain;
+  const std::size_t pieces = wanted < 1 ? 1 : wanted < most ? wanted : most;
+  const std::size_t size = (items + pieces - 1) / pieces;
+  parallel_for((items + size - 1) / size, [&](std::size_t task) {
     const std::size_t begin = task * size;
     const std::size_t end = begin + size < items ? begin + size : items;
     function(begin, end);
