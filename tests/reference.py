@@ -118,6 +118,8 @@ def scale_and_zero_point(values, bits, symmetric, convention):
             scale = F32((np.float64(largest) - np.float64(smallest)) / (high - low))
         elif bits == 8:
             scale = F32(amax / F32(127))
+            if np.isinf(scale * F32(127)):
+                scale = np.nextafter(scale, F32(0))
         else:
             scale = F32((smallest if -smallest >= largest else largest) / F32(low))
         if abs(scale) < np.finfo(F32).tiny:
@@ -145,7 +147,9 @@ def quantize_weight(weight, bits, per_tensor, group_size, symmetric, convention)
                 codes[place] = np.rint((weight[place] / s + F32(z)).clip(low, high))
             else:
                 lowest = -127 if symmetric and bits == 8 else low
-                codes[place] = (np.rint(weight[place] / s).astype(np.int64) + z).clip(lowest, high)
+                with np.errstate(over="ignore"):
+                    finite = [c for c in range(lowest, high + 1) if np.isfinite(F32(c - z) * s)]
+                codes[place] = (np.rint(weight[place] / s).astype(np.int64) + z).clip(finite[0], finite[-1])
             scale[r, g], zero_point[r, g] = s, z
     return codes, scale, zero_point
 

@@ -175,13 +175,25 @@ class TestRefusals:
         assert re.search(message, err)
         assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
 
-    @pytest.mark.parametrize("output", ["old.safetensors", "model.safetensors", "."])
+    @pytest.mark.parametrize("output", ["old.safetensors", "model.safetensors"])
     def test_what_exists_is_not_replaced_without_force(self, capsys, tmp_path, output):
         (tmp_path / "old.safetensors").write_bytes(b"old")
         before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
         code, out, err = run(capsys, "model.safetensors", "-o", output)
         assert (code, out, err) == (2, "", f"paring: error: {output}: already exists; --force replaces it\n")
         assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+    @pytest.mark.parametrize(
+        ("output", "message"),
+        [
+            (".", "expected a file to write, got a folder"),
+            ("out.txt", "expected a file called .*, got suffix '.txt'"),
+        ],
+    )
+    def test_what_cannot_be_written_is_refused_before_the_work(self, capsys, output, message):
+        code, out, err = run(capsys, "model.safetensors", "-o", output, "--force")
+        assert (code, out) == (2, "")
+        assert re.fullmatch(f"paring: error: .*{message}\n", err)
 
     def test_force_replaces(self, capsys, tmp_path):
         (tmp_path / "old.safetensors").write_bytes(b"old")

@@ -121,7 +121,9 @@ class TestDigits:
                 label
             )
         assert "speed: against NumPy" in out
-        lost = out.partition("Accuracy lost without training again:\n")[2].partition("\n\n")[0]
+        lost = out.partition("Accuracy lost without training again:\n")[2]
+        # Which recipes are slower than NumPy follows at once, and depends on the hour.
+        lost = re.match(r"(  .*\n)*", lost).group()
         assert re.search(r"^  90 % pruned, csr: \d\d\.\d points$", lost, re.MULTILINE)
         assert "int8 per channel" not in lost
         assert re.search(r"Smallest within 0.3 points: int4", out)

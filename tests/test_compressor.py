@@ -233,7 +233,6 @@ class TestErrors:
         [
             ({"granularity": "group"}, "csr holds one scale a row; use granularity 'channel' or 'tensor'"),
             ({"symmetric": False}, "csr leaves code 0 out, .* use symmetric=True"),
-            ({"axis": 1}, "csr holds one scale a row, and rows are axis 0, not 1"),
         ],
         ids=str,
     )

@@ -153,3 +153,12 @@ def test_files_of_older_releases_stay_readable(suffix):
 def test_the_bytes_are_those_of_older_releases(tmp_path):
     write(tmp_path / "w.safetensors", kept_weights(), metadata=KEPT_METADATA)
     assert (tmp_path / "w.safetensors").read_bytes() == (DATA / "weights_v1.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+@pytest.mark.parametrize(("shape", "axis"), [((0, 4), 0), ((4, 0), 0), ((4, 0), 1), ((0, 3, 2), 0)])
+@pytest.mark.parametrize("bits", [8, 4])
+def test_weights_without_values_come_back(shape, axis, bits, suffix, tmp_path):
+    quantized = paring.quantize(np.zeros(shape, np.float32), bits=bits, axis=axis)
+    paring.write(tmp_path / f"w{suffix}", {"w": quantized})
+    assert paring.read(tmp_path / f"w{suffix}")["w"] == quantized

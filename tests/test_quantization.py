@@ -147,3 +147,13 @@ class TestDenormal:
         assert q.scale.tobytes() == scales.tobytes()
         assert (q.codes() == codes).all()
         assert symmetric or (q.zero_point == zero_points).all()
+
+
+@pytest.mark.parametrize("bits", ALL_BITS)
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_next_to_the_largest_float32_every_code_decodes_to_a_finite_value(bits, symmetric):
+    huge = float(np.finfo(F32).max)
+    for w in ([[-huge, -huge]], [[huge, -huge]], [[huge, 0.0]], [[3e38, -3e38]], [[huge, huge / 3]]):
+        dense = paring.quantize(np.array(w, F32), bits, symmetric=symmetric).dense()
+        assert np.isfinite(dense).all()
+        assert np.abs(dense.astype(np.float64) - w).max() <= 2 * huge / (2**bits - 2)

@@ -97,7 +97,6 @@ class TestQuantized:
         [
             ({"symmetric": False}, "w: csr leaves code 0 out, which means 0 in a symmetric weight only"),
             ({"granularity": "group"}, "w: csr holds one scale a row; use granularity 'channel' or 'tensor'"),
-            ({"axis": 1}, "w: csr holds one scale a row, and rows are axis 0, not 1"),
         ],
         ids=str,
     )

@@ -20,7 +20,8 @@ def test_set_and_restore():
 
 
 @pytest.mark.parametrize(
-    ("n", "error"), [(0, ValueError), (-2, ValueError), (1.5, TypeError), (True, TypeError)]
+    ("n", "error"),
+    [(0, ValueError), (-2, ValueError), (2**70, ValueError), (1.5, TypeError), (True, TypeError)],
 )
 def test_refused_counts(n, error):
     with pytest.raises(error, match="n: expected"):

@@ -62,6 +62,12 @@ std::vector<std::size_t> smallest(const std::vector<py::array>& weights, const s
     elements.push_back(elements_of(weights[i], "weights" + place, kinds[i]));
     to.push_back(output_of(outs[i], "outs" + place, weights[i], elements[i]));
   }
+  for (std::size_t i = 0; i < outs.size(); ++i)
+    for (std::size_t j = 0; j < outs.size(); ++j) {
+      if (i == j) continue;
+      check_no_overlap(outs[i], "outs", weights[j], "another weight");
+      check_no_overlap(outs[i], "outs", outs[j], "another out");
+    }
   const PruneLoops& loops = loops_for(isa);
   const py::gil_scoped_release release;
   return prune_smallest(elements, count, to, loops);

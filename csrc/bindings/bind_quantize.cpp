@@ -66,12 +66,15 @@ void quantize(const py::array& weight, int bits, bool per_tensor, std::size_t gr
   request.scales = scales.data;
   check_no_overlap(data_out, "data_out", weight, "weight");
   check_no_overlap(scale_out, "scale_out", weight, "weight");
+  check_no_overlap(scale_out, "scale_out", data_out, "data_out");
   if (zero_point_out.has_value() == symmetric)
     throw py::value_error("zero_point_out: expected an array exactly if not symmetric");
   if (zero_point_out) {
     const auto zero_points = output_matrix<std::int8_t>(*zero_point_out, "zero_point_out");
     check_shape(zero_points, "zero_point_out", scale_rows, groups);
     check_no_overlap(*zero_point_out, "zero_point_out", weight, "weight");
+    check_no_overlap(*zero_point_out, "zero_point_out", data_out, "data_out");
+    check_no_overlap(*zero_point_out, "zero_point_out", scale_out, "scale_out");
     request.zero_points = zero_points.data;
   }
   const QuantizeLoops& loops = loops_for(isa);
@@ -88,6 +91,7 @@ void dequantize(const py::array& data, const py::array& scale, const std::option
   check_shape(out_view, "out", view.data.rows, view.columns);
   check_no_overlap(out, "out", data, "data");
   check_no_overlap(out, "out", scale, "scale");
+  if (zero_point) check_no_overlap(out, "out", *zero_point, "zero_point");
   const QuantizeLoops& loops = loops_for(isa);
   const py::gil_scoped_release release;
   dequantize_weight(view, out_view, loops);

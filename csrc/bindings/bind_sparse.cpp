@@ -9,6 +9,7 @@
 #include "bindings/arrays.h"
 #include "bindings/kernel_list.h"
 #include "bindings/linear_arguments.h"
+#include "bindings/overlap.h"
 #include "bindings/registers.h"
 #include "sparse/csr.h"
 #include "sparse/spmm.h"
@@ -22,6 +23,8 @@ bool is_int64(const py::array& array) { return py::isinstance<py::array_t<std::i
 bool is_int8(const py::array& array) { return py::isinstance<py::array_t<std::int8_t>>(array); }
 
 // `data` may be null where the values do not matter.
+constexpr std::size_t kMostRows = (std::size_t{1} << 62) - 1;
+
 template <typename Value, typename Index>
 CsrView<Value, Index> csr_view(const py::array* data, const py::array& indices, const py::array& indptr,
                                std::size_t rows, std::size_t columns) {
@@ -31,6 +34,7 @@ CsrView<Value, Index> csr_view(const py::array* data, const py::array& indices, 
   view.stored = static_cast<std::size_t>(indices.size());
   view.rows = rows;
   view.columns = columns;
+  if (rows > kMostRows) throw py::value_error("rows: expected fewer than 2**62, got " + std::to_string(rows));
   check_size(indptr, "indptr", rows + 1);
   if (data != nullptr) {
     view.data = input<Value>(*data, "data", 1);
@@ -92,6 +96,10 @@ void to_dense(const py::array& data, const py::array& indices, const py::array& 
               const std::optional<py::array>& scale, py::array& out) {
   const auto view = output_matrix<float>(out, "out");
   const float* scales = optional_input<float>(scale, "scale", view.rows);
+  check_no_overlap(out, "out", data, "data");
+  check_no_overlap(out, "out", indices, "indices");
+  check_no_overlap(out, "out", indptr, "indptr");
+  if (scale) check_no_overlap(out, "out", *scale, "scale");
   with_csr(data, indices, indptr, view.rows, view.cols, scales != nullptr || scale.has_value(), [&](const auto& csr) {
     const py::gil_scoped_release release;
     csr_to_dense(csr, scales, view);

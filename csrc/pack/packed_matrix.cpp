@@ -76,7 +76,7 @@ PackedMatrix::PackedMatrix(const GemmKernel& kernel, const QuantizedView& weight
       pack_code_row(row, codes.data(), offset);
       auto* scales = reinterpret_cast<float*>(panel_start(row / nr) + scales_offset_);
       auto* zero_points = reinterpret_cast<std::int32_t*>(panel_start(row / nr) + zero_points_offset_);
-      for (std::size_t g = 0; g < groups_; ++g) {
+      for (std::size_t g = 0; g < groups_ && k_ > 0; ++g) {
         const std::size_t source = weight.per_tensor ? 0 : row * groups_ + g;
         scales[g * nr + row % nr] = weight.scales[source];
         zero_points[g * nr + row % nr] = offset + (weight.zero_points ? weight.zero_points[source] : 0);

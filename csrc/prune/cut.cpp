@@ -59,6 +59,9 @@ class Search {
  private:
   // Of these keys `count` go, and all smaller ones, which are not here.
   Cut cut_among(std::vector<std::uint64_t> keys, std::size_t count) const {
+    // Fewer than counted only if somebody writes to the weights meanwhile.
+    if (keys.empty()) return {common_, infinity_key(common_), 0};
+    count = std::min(count, keys.size() - 1);
     const auto place = keys.begin() + static_cast<std::ptrdiff_t>(count);
     std::nth_element(keys.begin(), place, keys.end());
     return {common_, *place, static_cast<std::size_t>(std::count(keys.begin(), place, *place))};

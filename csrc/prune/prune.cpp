@@ -32,7 +32,7 @@ void over_finite_blocks(const Elements& weight, std::size_t unit, const void* ou
         const std::size_t begin = b * block, size = std::min(block, weight.size - begin);
         if (check && loops.largest_key(words + begin, size) >= infinity) {
           std::size_t i = begin;
-          while (key_of(words[i]) < infinity) ++i;
+          while (i + 1 < begin + size && key_of(words[i]) < infinity) ++i;
           bad.report(i);
           return;
         }

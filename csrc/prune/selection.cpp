@@ -43,7 +43,7 @@ class Writer {
       std::size_t split = goes[c] == 0 ? 0 : size;  // before it, what is equal goes
       if (goes[c] != 0 && goes[c] != equal[c]) {
         split = 0;
-        for (std::size_t seen = 0; seen < goes[c]; ++split) seen += key_of(words[split]) == key ? 1 : 0;
+        for (std::size_t seen = 0; split < size && seen < goes[c]; ++split) seen += key_of(words[split]) == key ? 1 : 0;
       }
       gone[c] =
           loops.zero_below(words, split, above, out) + loops.zero_below(words + split, size - split, key, out + split);

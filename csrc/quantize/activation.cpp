@@ -14,7 +14,8 @@ QuantizedRow quantize_activation_row(const QuantizeLoops& loops, const float* x,
     std::memset(codes, 0, n);
     return {std::numeric_limits<float>::quiet_NaN(), 0.0f, 0};
   }
-  const std::size_t column = loops.find_magnitude(x, n, largest);
+  // In bounds even if somebody writes to x meanwhile; only the answer is theirs to spoil.
+  const std::size_t column = std::min(loops.find_magnitude(x, n, largest), n - 1);
   const std::uint32_t rest =
       std::max(loops.abs_max_bits(x, column), loops.abs_max_bits(x + column + 1, n - column - 1));
   const float scale = std::bit_cast<float>(rest) / 127.0f;

@@ -154,7 +154,7 @@ void pack_codes(MatrixView<const std::int8_t> codes, int bits, MatrixView<std::u
   if (!bad.found()) return;
   const std::int8_t* row = codes.row(bad.get());
   std::size_t column = 0;
-  while (all_fit(row + column, 1, bits)) ++column;
+  while (column + 1 < codes.cols && all_fit(row + column, 1, bits)) ++column;
   const int half = 1 << (bits - 1);
   throw std::invalid_argument("codes: expected " + std::to_string(-half) + " to " + std::to_string(half - 1) + " for " +
                               std::to_string(bits) + " bits, got " + std::to_string(row[column]) + " at row " +

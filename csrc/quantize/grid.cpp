@@ -8,6 +8,20 @@ namespace {
 
 constexpr float kEpsilon = 0x1p-23f;
 
+// Next to the largest float32, rounding may carry a scale, or a code times it, beyond the range: then the scale gives
+// way by one step (symmetric), or the codes at the ends are not used, so that every code decodes to a finite value.
+void keep_finite(Grid& grid, bool symmetric) {
+  const auto beyond = [&](std::int32_t code) {
+    return std::isinf(static_cast<float>(code - grid.rule.after) * grid.scale);
+  };
+  if (symmetric && beyond(grid.rule.low) && beyond(-grid.rule.low)) {
+    grid.scale = std::nextafter(grid.scale, 0.0f);
+    grid.rule.scale = grid.scale;
+  }
+  while (beyond(grid.rule.low)) ++grid.rule.low;
+  while (beyond(grid.rule.high)) --grid.rule.high;
+}
+
 Grid paring_grid(const QuantizeScheme& scheme, float min, float max, std::int32_t low, std::int32_t high) {
   float scale = 0;
   if (!scheme.symmetric) {
@@ -41,8 +55,11 @@ Grid compressed_tensors_grid(const QuantizeScheme& scheme, float min, float max,
 Grid grid_of_range(const QuantizeScheme& scheme, float smallest, float largest) {
   const float min = std::min(smallest, 0.0f), max = std::max(largest, 0.0f);
   const std::int32_t half = 1 << (scheme.bits - 1);
-  return scheme.convention == Convention::kParing ? paring_grid(scheme, min, max, -half, half - 1)
-                                                  : compressed_tensors_grid(scheme, min, max, -half, half - 1);
+  if (scheme.convention == Convention::kCompressedTensors)
+    return compressed_tensors_grid(scheme, min, max, -half, half - 1);
+  Grid grid = paring_grid(scheme, min, max, -half, half - 1);
+  keep_finite(grid, scheme.symmetric);
+  return grid;
 }
 
 }  // namespace paring

@@ -48,7 +48,8 @@ class FiniteRanges {
   void throw_if_any() const {
     if (!first_.found()) return;
     std::size_t index = first_.get();
-    while ((std::bit_cast<std::uint32_t>(weight_.data[index]) & 0x7fffffffu) < kInfinityBits) ++index;
+    const std::size_t last = weight_.rows * weight_.cols - 1;
+    while (index < last && (std::bit_cast<std::uint32_t>(weight_.data[index]) & 0x7fffffffu) < kInfinityBits) ++index;
     throw std::invalid_argument("weight: NaN or infinity at row " + std::to_string(index / weight_.cols) + ", column " +
                                 std::to_string(index % weight_.cols));
   }

@@ -15,6 +15,8 @@
 //                       zero_point = clamp(round(low - min / scale), low, high)
 //   A scale of magnitude under the smallest normal float32 (a zero or denormal channel) becomes 1, zero point 0.
 //   code = clamp(round(w / scale) + zero_point, low, high), as ONNX QuantizeLinear: 0 has code zero_point.
+//   Every code decodes to a finite value: where rounding next to the largest float32 would not, a symmetric scale is
+//   one step smaller, or codes at the ends are not used.
 //
 // Convention "compressed-tensors", that library's calculate_qparams and quantize:
 //   symmetric           scale = amax / ((high - low) / 2), that is amax / 127.5 at 8 bits, amax / 7.5 at 4

@@ -25,9 +25,9 @@ AlignedBytes copy_floats(const float* from, std::size_t n) {
 }  // namespace
 
 template <typename Value, typename Index>
-PackedCsr::PackedCsr(const SparseKernel& kernel, const CsrView<Value, Index>& weight, const float* scales,
+PackedCsr::PackedCsr(const SparseKernel& kernel, const CsrView<Value, Index>& given, const float* scales,
                      const float* bias)
-    : kernel_(&kernel), n_(weight.rows), k_(weight.columns), wide_columns_(weight.columns > kMaxSparseColumns) {
+    : kernel_(&kernel), n_(given.rows), k_(given.columns), wide_columns_(given.columns > kMaxSparseColumns) {
   constexpr bool kFloats = std::is_same_v<Value, float>;
   require((kernel.value == SparseValue::kF32) == kFloats, "kernel: expected one for values of this type");
   require(kFloats || scales != nullptr, "scale: expected one a row");
@@ -39,6 +39,10 @@ PackedCsr::PackedCsr(const SparseKernel& kernel, const CsrView<Value, Index>& we
     });
   }
   require(k_ <= std::numeric_limits<std::uint32_t>::max(), "in_features: expected fewer than 2**32");
+  // What is checked is a copy, so that nobody can change it before it is packed.
+  const std::vector<Index> indptr(given.indptr, given.indptr + n_ + 1);
+  const std::vector<Index> indices(given.indices, given.indices + given.stored);
+  const CsrView<Value, Index> weight{given.data, indices.data(), indptr.data(), given.stored, n_, k_};
   check_csr(weight);
 
   const std::size_t step = entry_step(kernel.layout);

@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -18,6 +20,31 @@ constexpr std::size_t kStackBytes = std::size_t{1} << 20;
 // How long a thread looks for work, or for the end of others' work, before it sleeps. Sleeping and waking cost some
 // ten microseconds each in a virtual machine, as much as a whole small layer.
 constexpr auto kPatience = std::chrono::microseconds(30);
+
+// The default floating-point environment while it lives: threads inherit that of whoever made them, and libraries built
+// with -ffast-math switch denormals off for a whole process.
+class DefaultFloatEnvironment {
+ public:
+#if defined(__x86_64__)
+  DefaultFloatEnvironment() : saved_(__builtin_ia32_stmxcsr()) { __builtin_ia32_ldmxcsr(0x1f80); }
+  ~DefaultFloatEnvironment() { __builtin_ia32_ldmxcsr(saved_); }
+#else
+  DefaultFloatEnvironment() {
+    std::fegetenv(&saved_);
+    std::fesetenv(FE_DFL_ENV);
+  }
+  ~DefaultFloatEnvironment() { std::fesetenv(&saved_); }
+#endif
+  DefaultFloatEnvironment(const DefaultFloatEnvironment&) = delete;
+  DefaultFloatEnvironment& operator=(const DefaultFloatEnvironment&) = delete;
+
+ private:
+#if defined(__x86_64__)
+  unsigned saved_;
+#else
+  std::fenv_t saved_;
+#endif
+};
 
 template <typename Condition>
 void spin_until(const Condition& condition) {
@@ -90,6 +117,7 @@ class Pool {
 
   // Workers 0 ... wanted_ - 1 take part in a job; more may sleep on from an earlier, wider call.
   std::size_t start_workers(std::size_t count) {
+    workers_.reserve(count);  // so that a started thread is always recorded
     while (workers_.size() < count) {
       pthread_attr_t attributes;
       pthread_attr_init(&attributes);
@@ -122,6 +150,7 @@ class Pool {
 
   void serve(std::size_t index, std::size_t seen) {
     inside_ = true;
+    const DefaultFloatEnvironment environment;
     while (true) {
       spin_until([&] { return stop_ || generation_ != seen; });
       std::unique_lock guard(lock_);
@@ -173,12 +202,15 @@ std::atomic<std::size_t> thread_count{1};
 
 std::size_t num_threads() { return thread_count.load(std::memory_order_relaxed); }
 
-void set_num_threads(std::size_t count) { thread_count.store(count < 1 ? 1 : count, std::memory_order_relaxed); }
+void set_num_threads(std::size_t count) {
+  thread_count.store(std::clamp<std::size_t>(count, 1, kMostThreads), std::memory_order_relaxed);
+}
 
 namespace detail {
 
 void run_tasks(std::size_t tasks, TaskFunction function, const void* context) {
   if (tasks == 0) return;
+  const DefaultFloatEnvironment environment;
   const std::size_t threads = num_threads() < tasks ? num_threads() : tasks;
   if (threads == 1 || Pool::inside()) {
     for (std::size_t task = 0; task < tasks; ++task) function(context, task);

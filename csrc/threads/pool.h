@@ -5,7 +5,8 @@
 // child. If another thread holds the pool, or the call is nested, everything runs on the caller: a server with many
 // threads degrades to one core a request instead of piling up.
 // What it is not: a scheduler. Tasks should be of similar cost and few (a small multiple of the threads).
-// Results must not depend on who runs which task; nothing here promises an order.
+// Results must not depend on who runs which task; nothing here promises an order. Tasks run in the default
+// floating-point environment (rounding to nearest, denormals kept), whatever the caller or another library has set.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@
 
 namespace paring {
 
-// How many threads a call may use, the caller included. At least 1.
+// How many threads a call may use, the caller included: 1 to kMostThreads (other counts become the nearest).
+inline constexpr std::size_t kMostThreads = 1024;
 std::size_t num_threads();
 void set_num_threads(std::size_t count);
 
@@ -36,7 +38,7 @@ void parallel_for(std::size_t tasks, const Function& function) {
 template <typename Function>
 void parallel_ranges(std::size_t items, std::size_t grain, const Function& function) {
   if (items == 0) return;
-  const std::size_t most = num_threads() * 4, wanted = items / grain;
+  const std::size_t most = num_threads() * 4, wanted = items / (grain > 0 ? grain : 1);
   const std::size_t pieces = wanted < 1 ? 1 : wanted < most ? wanted : most;
   const std::size_t size = (items + pieces - 1) / pieces;
   parallel_for((items + size - 1) / size, [&](std::size_t task) {

@@ -28,7 +28,9 @@ struct F32 {
   // Half to even for |a| < 2**22, by pushing the fraction out of the significand.
   static Vec round(Vec a) { return (a + 12582912.0f) - 12582912.0f; }
   // 2**a for integral a in -126 ... 127.
-  static Vec power_of_two(Vec a) { return __builtin_bit_cast(float, (static_cast<std::int32_t>(a) + 127) << 23); }
+  static Vec power_of_two(Vec a) {  // NaN has no integer; what it becomes here is multiplied by NaN again.
+    return __builtin_bit_cast(float, (static_cast<std::int32_t>(a == a ? a : 0.0f) + 127) << 23);
+  }
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ from ..compression.compressor import compress
 from ..compression.criteria import Scope
 from ..compression.recipe import PruneStep, QuantizeStep, Recipe, SparsifyStep, Step
 from ..compression.report import Report
-from ..formats import read, write
+from ..formats import check_suffix, read, write
 from ..weights import GRANULARITIES
 from .progress import open_progress
 from .terminal import (
@@ -129,6 +129,12 @@ def compress_file(source: Path, output: Path, choices: Choices, force: bool, as_
         If a file cannot be read or written.
     """
     recipe = make_recipe(choices)
+    # What would stop the writing is said before the work.
+    if output.is_dir():
+        raise ValueError(f"{output}: expected a file to write, got a folder")
+    check_suffix(output)
+    if not output.absolute().parent.is_dir():
+        raise ValueError(f"{output.parent}: no such folder to write into")
     if output.exists() and not force:
         raise ValueError(f"{output}: already exists; --force replaces it")
     with open_progress(announce=True) as progress:
@@ -211,7 +217,7 @@ def print_summary(console: Console, source: Path, output: Path, before: int, aft
     elif after == before:
         change = "the same size"
     else:
-        change = f"{after / before:.2f} times larger"
+        change = f"{after / before:.2f} times larger (no weight is; see what was kept, and how the source is stored)"
     line = Text(f"{output}: {before:,} -> {after:,} bytes, {change}", "bold")
     console.print(line, soft_wrap=True)
 

@@ -152,6 +152,8 @@ def measure_file(weights: WeightFile, layer: str, folder: Path, progress: Progre
     names = choose_names(weights, layer, MOST_BYTES)
     chosen = Chosen(weights, names)
     original = dense_float32(weights[layer])
+    if not np.isfinite(original).all():
+        raise ValueError(f"{layer!r}: expected finite values, got NaN or infinity")
     rng = np.random.default_rng(0)
     batches = [rng.standard_normal((rows, original.shape[1]), np.float32) for rows in BATCHES]
     progress.start("compressing", len(FILE_VARIANTS) * len(names))

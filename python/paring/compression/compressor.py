@@ -95,8 +95,9 @@ def compress(
 ) -> Compressed:
     """Prune, quantize and sparsify the weights of a model, and report what that cost.
 
-    No file gets bigger by it: a form that would cost more bytes than it saves is refused, and the report
-    shows the arithmetic. What the recipe does not touch stays bit for bit.
+    No weight gets bigger by it: a form that would cost more bytes than it saves, names and headers included, is
+    refused, and the report shows the arithmetic. (Bytes are those of uncompressed files: a source that zip has
+    deflated may be smaller than any.) What the recipe does not touch stays bit for bit.
 
     Parameters
     ----------
@@ -185,7 +186,10 @@ def _apply(plan: Plan, weight: Weight, pruned: npt.NDArray[Any] | None) -> tuple
         return weight, _kept_row(plan.name, weight, plan.reason)
     try:
         if plan.prune is not None and pruned is None:
-            pruned = prune({plan.name: weight}, **plan.prune.arguments)[plan.name]
+            # N:M runs along what feeds an output channel: channels go first, and back.
+            axis = 0 if plan.prune.structure is None else plan.axis
+            moved = prune({plan.name: np.moveaxis(weight, axis, 0)}, **plan.prune.arguments)[plan.name]
+            pruned = np.ascontiguousarray(np.moveaxis(moved, 0, axis))
         array = weight if pruned is None else pruned
         choice = choose_form(plan.name, array, plan.quantize, plan.axis, plan.sparse)
     except ValueError as error:

@@ -85,9 +85,9 @@ def choose_form(
     if sparse:
         codes = isinstance(best, QuantizedWeight)
         stored = best.codes() if isinstance(best, QuantizedWeight) else best
-        cost = csr_cost(weight.shape, int(np.count_nonzero(stored)), codes)
+        cost = csr_cost(weight.shape, int(np.count_nonzero(stored)), codes, axis)
         if cost.in_file(name) < best_cost.in_file(name):
-            return Choice(sparsify_named(best, repr(name)), tuple(refusals))
+            return Choice(sparsify_named(best, repr(name), axis), tuple(refusals))
         refusals.append(_refusal(name, "csr", cost, best_form, best_cost))
     if refusals:
         refusals.append(f"kept {best_form}")
@@ -112,9 +112,9 @@ def quantized_cost(shape: tuple[int, ...], settings: QuantizeSettings, axis: int
     return Cost(total, f"{codes:,} for codes + {scale_bytes} x {scales:,} for {what} = {total:,}", tensors)
 
 
-def csr_cost(shape: tuple[int, ...], nnz: int, quantized: bool) -> Cost:
+def csr_cost(shape: tuple[int, ...], nnz: int, quantized: bool, axis: int = 0) -> Cost:
     """Return what a weight with so many values other than zero costs as CSR."""
-    rows, columns = shape[0], math.prod(shape[1:])
+    rows, columns = shape[axis], math.prod(n for i, n in enumerate(shape) if i != axis)
     index_bytes = 4 if max(rows, columns, nnz) <= INT32_MAX else 8
     value_bytes = (1 if quantized else 4) + index_bytes
     row_bytes = index_bytes + (4 if quantized else 0)

@@ -85,9 +85,10 @@ def _plan_steps(name: str, weight: Weight, recipe: Recipe, axis: int, taken: fro
     )
     if prune is None and quantize is None and sparsify is None:
         return Plan(name, "no step of the recipe matches")
+    own_axis = None if quantize is None else quantize.axis
+    axis = check_axis(axis if own_axis is None else own_axis, len(weight.shape), repr(name))
     if quantize is not None:
-        axis = check_axis(axis if quantize.axis is None else quantize.axis, len(weight.shape), repr(name))
-        problem = why_codes_do_not_fit(quantize.symmetric, quantize.granularity, axis)
+        problem = why_codes_do_not_fit(quantize.symmetric, quantize.granularity)
         if sparsify is not None and problem is not None:
             raise ValueError(
                 f"{name!r}: its QuantizeStep does not go with its SparsifyStep: {problem}, or leave one of "

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .criteria import Criterion, Scope, check_criterion, check_scope
-from .floats import FLOAT_NAMES, as_float32, as_native, check_floats, explain_not_finite
+from .floats import FLOAT_NAMES, as_float32, as_native, check_floats, explain_not_finite, is_float
 from .outputs import check_apart, check_out, is_same_memory
 
 __all__ = ["prune"]
@@ -85,7 +85,8 @@ def prune(
     ----------
     w : ndarray, or mapping of str to ndarray
         float16, bfloat16, float32 or float64, of any shape, byte order and layout. It is not changed, unless
-        it is `out` as well.
+        it is `out` as well. Of a mapping every float array is pruned, biases and norms too (`compress` picks);
+        arrays of integers, text and other dtypes pass through, the same objects.
     threshold : float, optional
         Weights with ``|w| < threshold`` go, compared as real numbers: ``threshold=0.1`` is the float64 0.1
         whatever the dtype of `w`. A weight equal to the threshold stays.
@@ -155,6 +156,8 @@ def _prune_mapping(
     if out is not None and set(out) != set(names):
         odd = sorted(map(repr, set(out) ^ set(names)))
         raise ValueError(f"out: expected the names of w, got a difference in {', '.join(odd[:5])}")
+    kept = {name: w[name] for name in names if _is_not_float(w[name])}
+    names = [name for name in names if name not in kept]
     arrays = [check_floats(w[name], repr(name)) for name in names]
     jobs, in_place = _make_jobs(
         [
@@ -166,7 +169,13 @@ def _prune_mapping(
         for job in jobs:
             _refuse_not_finite(job)
     _run(jobs, criterion, scope)
-    return {name: job.out for name, job in zip(names, jobs, strict=True)}
+    pruned = {name: job.out for name, job in zip(names, jobs, strict=True)}
+    return {name: kept[name] if name in kept else pruned[name] for name in w}
+
+
+def _is_not_float(value: object) -> bool:
+    """Whether a mapping's entry is an array of integers, text and the like, which pruning has no business with."""
+    return isinstance(value, np.ndarray) and not is_float(value.dtype)
 
 
 def _make_jobs(

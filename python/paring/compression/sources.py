@@ -89,6 +89,7 @@ def _from_list(arrays: Any) -> Source:
         names=tuple(by_name),
         fetch=lambda name: as_weight(by_name[name], repr(name)),
         axis=-1,
+        live=True,
     )
 
 

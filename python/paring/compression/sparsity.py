@@ -10,25 +10,30 @@ import numpy as np
 from .. import _core
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .floats import as_float32, check_floats, explain_not_finite, is_float
+from .quantization import check_axis
 
 __all__ = ["sparsify", "sparsify_named"]
 
 INT32_MAX = 2**31 - 1
 
 
-def sparsify(w: Weight) -> SparseWeight:
+def sparsify(w: Weight, *, axis: int = 0) -> SparseWeight:
     """Keep the non-zero values of a weight and their columns, row by row (CSR, by SciPy's conventions).
 
-    Rows are the first axis; the others, flattened, are the columns. A float32 value costs 8 bytes, so this
+    Rows are one axis, the first unless told otherwise; the others, flattened, are the columns. A float32
+    value costs 8 bytes, so this
     pays where more than half of a float32 weight is zero: see `prune`.
 
     Parameters
     ----------
     w : ndarray, QuantizedWeight, SparseWeight, or a SciPy sparse array
         An array of two or more axes: float16, bfloat16, float32 or float64, of any byte order and layout. A
-        quantized weight: symmetric, granularity "tensor" or "channel", axis 0; its codes become int8 values.
+        quantized weight: symmetric, granularity "tensor" or "channel"; its codes become int8 values.
         A `SparseWeight` is returned as it is. Anything with a ``tocsr`` method, of floats and two axes, is
         taken for a SciPy sparse array; duplicates are summed.
+    axis : int
+        Which axis of an array are the rows, the output channels: 0 for ``(out, in)``, -1 for ``(in, out)``.
+        A quantized weight brings its own.
 
     Returns
     -------
@@ -54,10 +59,10 @@ def sparsify(w: Weight) -> SparseWeight:
     array([[0., 3., 0.],
            [1., 0., 2.]], dtype=float32)
     """
-    return sparsify_named(w, "w")
+    return sparsify_named(w, "w", axis)
 
 
-def sparsify_named(w: Weight, label: str) -> SparseWeight:
+def sparsify_named(w: Weight, label: str, axis: int = 0) -> SparseWeight:
     """Do what `sparsify` does; messages speak of the weight as `label`."""
     if isinstance(w, SparseWeight):
         return w
@@ -67,34 +72,34 @@ def sparsify_named(w: Weight, label: str) -> SparseWeight:
         return _from_scipy(w, label)
     array = check_floats(w, label)
     _check_axes(array.shape, label)
-    matrix = as_float32(array).reshape(array.shape[0], math.prod(array.shape[1:]))
+    axis = check_axis(axis, array.ndim, label)
+    moved = np.moveaxis(array, axis, 0)
+    matrix = as_float32(moved).reshape(moved.shape[0], math.prod(moved.shape[1:]))
     data, indices, indptr = _core.dense_to_csr(matrix)
     if not np.isfinite(data).all():
         raise explain_not_finite(array, label, float32=True) or AssertionError(label)
-    return SparseWeight(data, indices, indptr, array.shape)
+    return SparseWeight(data, indices, indptr, array.shape, axis=axis)
 
 
-def why_codes_do_not_fit(symmetric: bool, granularity: str, axis: int) -> str | None:
+def why_codes_do_not_fit(symmetric: bool, granularity: str) -> str | None:
     """Return what keeps such a quantized weight out of CSR, or None."""
     if not symmetric:
         return "csr leaves code 0 out, which means 0 in a symmetric weight only; use symmetric=True"
     if granularity == "group":
         return "csr holds one scale a row; use granularity 'channel' or 'tensor'"
-    if axis != 0:
-        return f"csr holds one scale a row, and rows are axis 0, not {axis}"
     return None
 
 
 def _from_codes(w: QuantizedWeight, label: str) -> SparseWeight:
     _check_axes(w.shape, label)
-    problem = why_codes_do_not_fit(w.symmetric, w.granularity, w.axis)
+    problem = why_codes_do_not_fit(w.symmetric, w.granularity)
     if problem is not None:
         raise ValueError(f"{label}: {problem} (or sparsify its .dense())")
     codes = _core.unpack_codes(np.ascontiguousarray(w.data), w.bits, w.columns)
     data, indices, indptr = _core.dense_to_csr(codes)
     # A copy: `w` may be overwritten through quantize(out=w).
     scale = np.broadcast_to(w.scale.reshape(-1), (w.channels,)).copy()
-    return SparseWeight(data, indices, indptr, w.shape, scale)
+    return SparseWeight(data, indices, indptr, w.shape, scale, w.axis)
 
 
 def _from_scipy(w: Any, label: str) -> SparseWeight:

@@ -127,9 +127,7 @@ def write(
     >>> folder.cleanup()
     """
     place = Path(path)
-    suffix = place.suffix.lower()
-    if suffix not in WRITABLE:
-        raise ValueError(f"{place}: expected a file called {_any_of(WRITABLE)}, got suffix {place.suffix!r}")
+    suffix = check_suffix(place)
     if not isinstance(weights, Mapping):
         raise TypeError(f"weights: expected a mapping of names to weights, got {type(weights).__name__}")
     if suffix == ".npy" and metadata:
@@ -142,6 +140,14 @@ def write(
         npz.write_tensors(place, tensors, descriptions, text)
     else:
         npy.write_tensors(place, tensors, descriptions)
+
+
+def check_suffix(path: Path) -> str:
+    """Return the suffix of a file to write, in small letters; ValueError if paring writes none of that name."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise ValueError(f"{path}: expected a file called {_any_of(WRITABLE)}, got suffix {path.suffix!r}")
+    return suffix
 
 
 def _check_metadata(metadata: Mapping[str, str] | None, weights: Mapping[str, Weight]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..compression.floats import as_float32, check_floats, explain_not_finite
 from ..weights import QuantizedWeight, SparseWeight, Weight
 
 __all__ = ["ActivationName", "PackedLinear"]
@@ -27,8 +28,9 @@ class PackedLinear:
     ----------
     weight : ndarray, QuantizedWeight or SparseWeight
         ``(out_features, in_features)``. A float array is computed in float32. A quantized weight is computed in
-        integers: each row of ``x`` is quantized to int8 on the way in (scale = max|x| / 127). A sparse weight skips
-        its zeros; with int8 codes it is computed in integers too. A quantized weight whose ``axis`` is 1 is taken as
+        integers: of each row of ``x`` the value of largest magnitude stays in float32 and the others become int8
+        on the way in (scale = the largest of them / 127). A sparse weight skips its zeros; with int8 codes it is
+        computed in integers too. A quantized or sparse weight whose ``axis`` is 1 is taken as
         ``(in_features, out_features)``.
     bias : ndarray, optional
         ``(out_features,)``, any float dtype.
@@ -77,13 +79,15 @@ class PackedLinear:
             )
         self.activation = activation
         if not isinstance(weight, QuantizedWeight | SparseWeight):
-            weight = _float_matrix(weight)
+            weight = _float_matrix(weight, "weight")
         if len(weight.shape) != 2:
             raise ValueError(
                 f"weight: expected two axes (out_features, in_features), got shape {tuple(weight.shape)}"
             )
         if isinstance(weight, QuantizedWeight):
             self.out_features, self.in_features = weight.channels, weight.columns
+        elif isinstance(weight, SparseWeight):
+            self.out_features, self.in_features = weight.rows, weight.columns
         else:
             self.out_features, self.in_features = weight.shape
         self._packed = _pack(weight, self._bias(bias))
@@ -91,15 +95,10 @@ class PackedLinear:
     def _bias(self, bias: npt.NDArray[Any] | None) -> npt.NDArray[np.float32] | None:
         if bias is None:
             return None
-        array = np.asarray(bias)
-        if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
-            raise TypeError(f"bias: expected a float array, got {array.dtype}")
+        array = _float_matrix(bias, "bias")
         if array.shape != (self.out_features,):
             raise ValueError(f"bias: expected shape ({self.out_features},), got {array.shape}")
-        converted = np.require(array, np.float32, ["C", "A"])
-        if not np.isfinite(converted).all():
-            raise ValueError("bias: expected finite values, got NaN or infinity")
-        return converted
+        return array
 
     def __call__(
         self, x: npt.NDArray[np.float32], out: npt.NDArray[np.float32] | None = None
@@ -161,16 +160,11 @@ class PackedLinear:
         )
 
 
-def _float_matrix(weight: Any) -> npt.NDArray[np.float32]:
-    array = np.asarray(weight)
-    if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
-        raise TypeError(f"weight: expected a float array, QuantizedWeight or SparseWeight, got {array.dtype}")
-    converted = np.require(array, np.float32, ["C", "A"])
+def _float_matrix(weight: Any, label: str) -> npt.NDArray[np.float32]:
+    array = check_floats(weight, label)
+    converted = as_float32(array)
     if not np.isfinite(converted).all():
-        where = np.unravel_index(int(np.argmin(np.isfinite(converted))), converted.shape)
-        raise ValueError(
-            f"weight: expected finite values, got NaN or infinity at {tuple(int(i) for i in where)}"
-        )
+        raise explain_not_finite(array, label, float32=True) or AssertionError(label)
     return converted
 
 

@@ -13,6 +13,9 @@ from .. import _core
 __all__ = ["ThreadCount", "default_num_threads", "set_num_threads"]
 
 
+MOST_THREADS = 1024
+
+
 def cgroup_quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> float:
     """Return the CPUs that control groups grant this process (both versions, parents included); infinity if none do."""
     try:
@@ -117,12 +120,12 @@ def set_num_threads(n: int) -> ThreadCount:
     Parameters
     ----------
     n : int
-        At least 1.
+        1 to 1,024.
 
     Raises
     ------
     TypeError, ValueError
-        If ``n`` is no whole number, or below 1.
+        If ``n`` is no whole number, or out of that range.
 
     Examples
     --------
@@ -134,8 +137,8 @@ def set_num_threads(n: int) -> ThreadCount:
     if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise TypeError(f"n: expected a whole number of threads, got {n!r}")
     count = n.__index__()
-    if count < 1:
-        raise ValueError(f"n: expected at least 1 thread, got {count}")
+    if not 1 <= count <= MOST_THREADS:
+        raise ValueError(f"n: expected 1 to {MOST_THREADS} threads, got {count}")
     previous = _core.get_num_threads()
     _core.set_num_threads(count)
     return ThreadCount(previous)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["described_shape", "require_contiguous", "same_array"]
+__all__ = ["described_shape", "require_contiguous", "restore_axis", "same_array"]
 
 
 def require_contiguous(weight: object, *names: str) -> None:
@@ -17,6 +17,12 @@ def require_contiguous(weight: object, *names: str) -> None:
         array = getattr(weight, name)
         if array is not None:
             object.__setattr__(weight, name, np.require(array, requirements=["C", "A"]))
+
+
+def restore_axis(matrix: npt.NDArray[Any], shape: tuple[int, ...], axis: int) -> npt.NDArray[Any]:
+    """Return a ``(channels, columns)`` matrix as an array of ``shape`` whose channels lie on ``axis``."""
+    rest = [n for i, n in enumerate(shape) if i != axis]
+    return np.moveaxis(matrix.reshape(shape[axis], *rest), 0, axis)
 
 
 def same_array(a: npt.NDArray[Any] | None, b: npt.NDArray[Any] | None) -> bool:

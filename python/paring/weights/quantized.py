@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .parts import described_shape, require_contiguous, same_array
+from .parts import described_shape, require_contiguous, restore_axis, same_array
 
 __all__ = ["GRANULARITIES", "Granularity", "QuantizedWeight", "packed_row_bytes"]
 
@@ -137,8 +137,7 @@ class QuantizedWeight:
     def _restore(self, matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if not self.shape:
             return matrix.reshape(())
-        rest = [n for i, n in enumerate(self.shape) if i != self.axis]
-        return np.moveaxis(matrix.reshape(self.channels, *rest), 0, self.axis)
+        return restore_axis(matrix, self.shape, self.axis)
 
     def codes(self) -> npt.NDArray[np.int8]:
         """Return the integer codes, unpacked, as ``int8`` of the original shape."""
@@ -189,8 +188,8 @@ class QuantizedWeight:
         bits, axis = int(description["bits"]), int(description["axis"])
         if bits == 8:
             channels = shape[axis] if shape and 0 <= axis < len(shape) else 1
-            codes = parts[""]
-            data = codes.reshape(channels, math.prod(shape) // max(channels, 1))
+            columns = math.prod(n for i, n in enumerate(shape) if i != axis)
+            data = parts[""].reshape(channels, columns)
         else:
             words = parts["_packed"]
             if words.dtype != np.dtype("<i4"):

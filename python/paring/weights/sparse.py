@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .parts import described_shape, require_contiguous, same_array
+from .parts import described_shape, require_contiguous, restore_axis, same_array
 
 __all__ = ["SparseWeight"]
 
@@ -20,7 +20,7 @@ __all__ = ["SparseWeight"]
 class SparseWeight:
     """The non-zero values of a weight in compressed sparse rows, by SciPy's conventions.
 
-    Row ``i`` of the matrix ``(shape[0], product of the rest)`` has values ``data[indptr[i]:indptr[i + 1]]`` in
+    Row ``i`` of the matrix ``(shape[axis], product of the rest)`` has values ``data[indptr[i]:indptr[i + 1]]`` in
     columns ``indices[indptr[i]:indptr[i + 1]]``, strictly increasing.
 
     Attributes
@@ -28,11 +28,13 @@ class SparseWeight:
     data : ndarray
         ``float32 (nnz,)``, or ``int8 (nnz,)`` codes if there is a scale.
     indices, indptr : ndarray
-        ``int32`` (``int64`` where a count or size passes 2**31 - 1): ``(nnz,)`` and ``(shape[0] + 1,)``.
+        ``int32`` (``int64`` where a count or size passes 2**31 - 1): ``(nnz,)`` and ``(shape[axis] + 1,)``.
     shape : tuple of int
         Shape of the original array, two or more axes.
     scale : ndarray or None
-        ``float32 (shape[0],)``: the value of code 1 in each row; None for float values.
+        ``float32 (shape[axis],)``: the value of code 1 in each row; None for float values.
+    axis : int
+        Which axis of ``shape`` the rows are: the output channels (never negative).
 
     Examples
     --------
@@ -47,11 +49,14 @@ class SparseWeight:
     indptr: npt.NDArray[Any]
     shape: tuple[int, ...]
     scale: npt.NDArray[np.float32] | None = None
+    axis: int = 0
 
     def __post_init__(self) -> None:
         require_contiguous(self, "data", "indices", "indptr", "scale")
         if len(self.shape) < 2:
             raise ValueError(f"shape: expected two or more axes, got {self.shape}")
+        if not 0 <= self.axis < len(self.shape):
+            raise ValueError(f"axis: expected 0 to {len(self.shape) - 1}, got {self.axis}")
         value_dtype = np.dtype(np.float32 if self.scale is None else np.int8)
         if self.data.dtype != value_dtype or self.data.ndim != 1:
             raise ValueError(
@@ -76,13 +81,13 @@ class SparseWeight:
 
     @property
     def rows(self) -> int:
-        """Rows of the matrix: ``shape[0]``."""
-        return self.shape[0]
+        """Rows of the matrix: ``shape[axis]``."""
+        return self.shape[self.axis]
 
     @property
     def columns(self) -> int:
-        """Columns of the matrix: the product of ``shape[1:]``."""
-        return math.prod(self.shape[1:])
+        """Columns of the matrix: the product of the other axes."""
+        return math.prod(n for i, n in enumerate(self.shape) if i != self.axis)
 
     @property
     def nnz(self) -> int:
@@ -103,7 +108,7 @@ class SparseWeight:
         """Return the weight as ``float32`` of the original shape."""
         matrix = np.empty((self.rows, self.columns), np.float32)
         _core.csr_to_dense(self.data, self.indices, self.indptr, self.scale, matrix)
-        return matrix.reshape(self.shape)
+        return restore_axis(matrix, self.shape, self.axis)
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays a file holds, keyed by what is appended to the weight's name."""
@@ -119,7 +124,8 @@ class SparseWeight:
 
     def describe(self) -> dict[str, Any]:
         """Return what the arrays of `tensors` do not say, as JSON-able values."""
-        return {"kind": "sparse", "layout": "csr", "shape": list(self.shape)}
+        description: dict[str, Any] = {"kind": "sparse", "layout": "csr", "shape": list(self.shape)}
+        return {**description, "axis": self.axis} if self.axis else description
 
     @classmethod
     def suffixes(cls, description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -140,12 +146,13 @@ class SparseWeight:
             indptr=parts[".indptr"],
             shape=shape,
             scale=parts.get("_scale"),
+            axis=int(description.get("axis", 0)),
         )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SparseWeight):
             return NotImplemented
-        return self.shape == other.shape and all(
+        return self.describe() == other.describe() and all(
             same_array(a, b)
             for a, b in (
                 (self.data, other.data),
