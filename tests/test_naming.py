@@ -71,7 +71,9 @@ def exported(modules):
     for module in modules:
         for name in getattr(module, "__all__", ()):
             value = getattr(module, name)
-            if inspect.isfunction(value) or inspect.isclass(value):
+            # Aliases of types are not ours to explain.
+            ours = getattr(value, "__module__", "").startswith("paring")
+            if ours and (inspect.isfunction(value) or inspect.isclass(value)):
                 found[f"{value.__module__}.{value.__qualname__}"] = value
     return found
 

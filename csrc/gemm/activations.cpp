@@ -61,7 +61,7 @@ void PackedActivations::pack(MatrixView<const float> x) {
     grow(exact_values_, rows_ * sizeof(float));
     grow(exact_places_, rows_ * sizeof(ColumnPlace));
   }
-  constexpr std::size_t kGrainValues = 16384;
+  constexpr std::size_t kGrainValues = 32768;
   const std::size_t tile_values = weight_.kernel().mr * weight_.k() + 1;
   parallel_ranges(tiles_, kGrainValues / tile_values + 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t tile = begin; tile < end; ++tile) {

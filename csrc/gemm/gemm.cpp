@@ -12,7 +12,7 @@ namespace {
 // Packed rows of x in flight: half of a common 2 MB second-level cache, shared by the threads of a call.
 constexpr std::size_t kBlockBytes = std::size_t{1} << 20;
 // A piece of work worth waking a thread for (some microseconds), in multiply-adds.
-constexpr std::size_t kIntegerGrain = std::size_t{1} << 19;
+constexpr std::size_t kIntegerGrain = std::size_t{1} << 21;
 constexpr std::size_t kFloatGrain = std::size_t{1} << 18;
 
 void multiply_block(const PackedActivations& activations, const PackedMatrix& w, const QuantizeLoops& loops,
