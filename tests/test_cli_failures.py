@@ -122,7 +122,8 @@ def test_a_stdout_that_cannot_show_every_letter(tmp_path):
 
 
 SLOW_WRITE = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
 from paring.formats.naming import NamedTensor
 chunks = NamedTensor.chunks
 def slow(self):

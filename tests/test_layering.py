@@ -32,8 +32,8 @@ FOLDERS = [
     {"base"},
     {"cpu"},
     {"threads"},
-    {"nn", "prune"},
-    {"gemm", "pack", "quantize", "sparse"},
+    {"nn", "prune", "quantize"},
+    {"gemm", "pack", "sparse"},
     {"bindings"},
 ]
 RANKS = {folder: rank for rank, folders in enumerate(FOLDERS) for folder in folders}
