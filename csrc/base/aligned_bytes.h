@@ -36,6 +36,11 @@ class AlignedBytes {
     if (fill == Fill::kZero) std::memset(data_.get(), 0, size);
   }
 
+  // At least `size` bytes; if there were fewer, the contents are lost and undefined.
+  void grow(std::size_t size) {
+    if (size_ < size) *this = AlignedBytes(size, Fill::kNone);
+  }
+
   std::size_t size() const { return size_; }
   std::byte* data() { return data_.get(); }
   const std::byte* data() const { return data_.get(); }

@@ -9,10 +9,6 @@
 namespace paring {
 namespace {
 
-void grow(AlignedBytes& bytes, std::size_t size) {
-  if (bytes.size() < size) bytes = AlignedBytes(size, AlignedBytes::Fill::kNone);
-}
-
 // Interleaves rows of codes to [quad][rows][4].
 void to_quads(const std::int8_t* codes, std::size_t rows, std::size_t k, std::int8_t* out) {
   for (std::size_t r = 0; r < rows; ++r)
@@ -53,13 +49,13 @@ std::size_t PackedActivations::first_row(std::size_t tile) const {
 void PackedActivations::pack(MatrixView<const float> x) {
   rows_ = x.rows;
   tiles_ = (rows_ + weight_.kernel().mr - 1) / weight_.kernel().mr;
-  grow(packed_, rows_ * bytes_per_row(weight_));
+  packed_.grow(rows_ * bytes_per_row(weight_));
   const bool floats = weight_.kernel().activations == ActivationLayout::kFloats;
   if (!floats) {
-    grow(row_sums_, rows_ * weight_.groups() * sizeof(std::int32_t));
-    grow(row_scales_, rows_ * sizeof(float));
-    grow(exact_values_, rows_ * sizeof(float));
-    grow(exact_places_, rows_ * sizeof(ColumnPlace));
+    row_sums_.grow(rows_ * weight_.groups() * sizeof(std::int32_t));
+    row_scales_.grow(rows_ * sizeof(float));
+    exact_values_.grow(rows_ * sizeof(float));
+    exact_places_.grow(rows_ * sizeof(ColumnPlace));
   }
   constexpr std::size_t kGrainValues = 32768;
   const std::size_t tile_values = weight_.kernel().mr * weight_.k() + 1;

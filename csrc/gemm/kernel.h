@@ -2,8 +2,8 @@
 //
 // A micro-kernel multiplies a tile of up to `mr` rows of x with one panel of `nr` rows of w (columns of y), over the
 // whole of k, and leaves floats. Three kinds, by what the panel holds:
-//   u8, u4  x was quantized per row to int8 in -127..127 (quantize/activation.h); w holds unsigned codes with a zero
-//   point per (group, column).
+//   u8, u4  x was quantized per row to int8 in -127..127 (quantize/activation.h); w holds unsigned codes
+//           with a zero point per (group, column).
 //           For each group of k: acc = sum x * w (int32, exact), then
 //             sums = fma(float(acc - zero_point * row_sum), scale, sums), groups in ascending order, from 0.
 //           Exact: |x| <= 127, w - zero_point within +-255, so a group may have up to kMaxGroup columns; the running

@@ -22,8 +22,8 @@ struct EpilogueTask {
   const float* row_scales;    // (rows,), or null for 1
   const float* bias;          // as long as a readable row of sums
   const float* exact_values;  // (rows,), or null
-  const float*
-      exact_weights;  // row r at exact_weights + r * sums_stride, readable as sums; unused without exact_values
+  // Row r at exact_weights + r * sums_stride, readable as sums; unused without exact_values.
+  const float* exact_weights;
   Activation activation;
   float* y;  // row r at y + r * y_stride; exactly cols floats of each are written
   std::size_t y_stride;

@@ -36,10 +36,6 @@ std::size_t lanes_for(const PackedCsr& weight, std::size_t rows) {
   return most;
 }
 
-void grow(AlignedBytes& bytes, std::size_t size) {
-  if (bytes.size() < size) bytes = AlignedBytes(size, AlignedBytes::Fill::kNone);
-}
-
 template <typename Source, typename Element>
 void single_row(const Source* row, std::size_t k, Element* out) {
   constexpr int kOffset = std::is_same_v<Element, std::uint8_t> ? 128 : 0;
@@ -62,7 +58,7 @@ void LaneActivations::pack(MatrixView<const float> x) {
     data_ = reinterpret_cast<const std::byte*>(x.data);
     return;
   }
-  grow(packed_, blocks() * lanes_ * element_bytes_ * weight_.k());
+  packed_.grow(blocks() * lanes_ * element_bytes_ * weight_.k());
   data_ = packed_.data();
   switch (weight_.kernel().layout) {
     case SparseLayout::kF32: return fill_blocks<float, float>(x);
@@ -74,10 +70,10 @@ void LaneActivations::pack(MatrixView<const float> x) {
 template <typename Element>
 void LaneActivations::pack_codes(MatrixView<const float> x) {
   const std::size_t k = weight_.k();
-  grow(codes_, rows_ * k);
-  grow(row_scales_, rows_ * sizeof(float));
-  grow(exact_values_, rows_ * sizeof(float));
-  grow(exact_columns_, rows_ * sizeof(std::uint32_t));
+  codes_.grow(rows_ * k);
+  row_scales_.grow(rows_ * sizeof(float));
+  exact_values_.grow(rows_ * sizeof(float));
+  exact_columns_.grow(rows_ * sizeof(std::uint32_t));
   auto* codes = codes_.as<std::int8_t>();
   parallel_ranges(rows_, kGrainValues / (k + 1) + 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t r = begin; r < end; ++r) {

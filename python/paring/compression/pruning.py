@@ -152,13 +152,14 @@ def _prune_mapping(
     scope: Scope,
     out: Mapping[str, npt.NDArray[Any]] | None,
 ) -> dict[str, npt.NDArray[Any]]:
-    names = list(w)
+    entries = dict(w.items())  # once: a lazy mapping decodes at every look-up
+    names = list(entries)
     if out is not None and set(out) != set(names):
         odd = sorted(map(repr, set(out) ^ set(names)))
         raise ValueError(f"out: expected the names of w, got a difference in {', '.join(odd[:5])}")
-    kept = {name: w[name] for name in names if _is_not_float(w[name])}
+    kept = {name: entry for name, entry in entries.items() if _is_not_float(entry)}
     names = [name for name in names if name not in kept]
-    arrays = [check_floats(w[name], repr(name)) for name in names]
+    arrays = [check_floats(entries[name], repr(name)) for name in names]
     jobs, in_place = _make_jobs(
         [
             (repr(name), f"out[{name!r}]", array, None if out is None else out[name])
@@ -170,7 +171,7 @@ def _prune_mapping(
             _refuse_not_finite(job)
     _run(jobs, criterion, scope)
     pruned = {name: job.out for name, job in zip(names, jobs, strict=True)}
-    return {name: kept[name] if name in kept else pruned[name] for name in w}
+    return {name: kept[name] if name in kept else pruned[name] for name in entries}
 
 
 def _is_not_float(value: object) -> bool:
