@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from paring.errors import FormatError
-from paring.formats import read, write
+from paring.formats import Limits, read, write
 from weight_files import assert_same, random_array, random_quantized, random_sparse, safetensors_bytes
 
 ARRAYS = {
@@ -180,10 +180,11 @@ def test_broken_index(tmp_path, text, message):
         read(path)
 
 
-def test_an_index_beyond_the_limit(index, monkeypatch):
-    monkeypatch.setattr("paring.formats.shards.MAX_HEADER_BYTES", 50)
-    with pytest.raises(FormatError, match=r"expected an index of at most 50 bytes, got \d+"):
-        read(index)
+def test_an_index_beyond_the_limit(index):
+    with pytest.raises(
+        FormatError, match=r"index: expected at most 50 bytes \(limits.header_bytes\), got \d+"
+    ):
+        read(index, limits=Limits(header_bytes=50))
 
 
 def test_an_index_of_nothing(tmp_path):

@@ -8,7 +8,7 @@ from .compression.recipe import PruneStep, QuantizeStep, Recipe, SparsifyStep
 from .compression.report import Report
 from .compression.sparsity import sparsify
 from .errors import FormatError
-from .formats import read, write
+from .formats import Limits, read, write
 from .runtime.kernels import kernel_info
 from .runtime.linear import PackedLinear
 from .runtime.threads import set_num_threads
@@ -17,6 +17,7 @@ from .weights import QuantizedWeight, SparseWeight
 __all__ = [
     "Compressed",
     "FormatError",
+    "Limits",
     "PackedLinear",
     "PruneStep",
     "QuantizeStep",

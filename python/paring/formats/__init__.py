@@ -12,18 +12,19 @@ from pathlib import Path
 
 from ..weights import Weight
 from . import npy, npz, safetensors
+from .limits import DEFAULT_LIMITS, Limits
 from .naming import DESCRIPTION_KEY, split_weights
-from .shards import INDEX_SUFFIX, ShardedFile, find_in_folder
+from .readers import any_of, open_tensors
+from .shards import find_in_folder
 from .strict_json import is_unicode
-from .weight_file import TensorFile, WeightFile, WeightInfo
+from .weight_file import WeightFile, WeightInfo
 
-__all__ = ["WeightFile", "WeightInfo", "read", "write"]
+__all__ = ["Limits", "WeightFile", "WeightInfo", "read", "write"]
 
 WRITABLE = (".safetensors", ".npz", ".npy")
-READABLE = (*WRITABLE, INDEX_SUFFIX)
 
 
-def read(path: str | os.PathLike[str]) -> WeightFile:
+def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> WeightFile:
     """Open a weight file; its weights are decoded when they are looked up.
 
     Parameters
@@ -31,6 +32,8 @@ def read(path: str | os.PathLike[str]) -> WeightFile:
     path : str or path
         A ``.safetensors``, ``.npz`` or ``.npy`` file, the ``*.index.json`` of a checkpoint cut into several
         ``.safetensors``, or a folder that holds exactly one of either.
+    limits : Limits
+        How much the file may ask for.
 
     Returns
     -------
@@ -61,25 +64,10 @@ def read(path: str | os.PathLike[str]) -> WeightFile:
     np.float32(3.0)
     >>> folder.cleanup()
     """
+    if not isinstance(limits, Limits):
+        raise TypeError(f"limits: expected Limits, got {type(limits).__name__}")
     place = Path(path)
-    return WeightFile(_open_file(find_in_folder(place) if place.is_dir() else place))
-
-
-def _open_file(path: Path) -> TensorFile:
-    if path.name.endswith(INDEX_SUFFIX):
-        return ShardedFile(path)
-    match path.suffix.lower():
-        case ".safetensors":
-            return safetensors.SafetensorsFile(path)
-        case ".npz":
-            return npz.NpzFile(path)
-        case ".npy":
-            return npy.NpyFile(path)
-    if not path.suffix and not path.exists():
-        raise FileNotFoundError(f"{path}: no such file or folder")
-    raise ValueError(
-        f"{path}: expected a folder or a file called {_any_of(READABLE)}, got suffix {path.suffix!r}"
-    )
+    return WeightFile(open_tensors(find_in_folder(place) if place.is_dir() else place, limits))
 
 
 def write(
@@ -146,7 +134,7 @@ def check_suffix(path: Path) -> str:
     """Return the suffix of a file to write, in small letters; ValueError if paring writes none of that name."""
     suffix = path.suffix.lower()
     if suffix not in WRITABLE:
-        raise ValueError(f"{path}: expected a file called {_any_of(WRITABLE)}, got suffix {path.suffix!r}")
+        raise ValueError(f"{path}: expected a file called {any_of(WRITABLE)}, got suffix {path.suffix!r}")
     return suffix
 
 
@@ -168,7 +156,3 @@ def _check_metadata(metadata: Mapping[str, str] | None, weights: Mapping[str, We
             f"metadata: the key {DESCRIPTION_KEY!r} is reserved for the description of the weights"
         )
     return dict(metadata)
-
-
-def _any_of(suffixes: tuple[str, ...]) -> str:
-    return " or ".join(f"*{suffix}" for suffix in suffixes)

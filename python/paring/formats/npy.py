@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, dtype_name, map_file, nbytes
 from .atomic import replacing
+from .limits import DEFAULT_LIMITS, Limits
 from .naming import NamedTensor
 
 __all__ = ["MAX_PREFIX_BYTES", "Header", "NpyFile", "header_bytes", "parse_header", "write_tensors"]
@@ -140,7 +141,7 @@ class NpyFile:
     metadata: Mapping[str, str] = {}
     descriptions: Mapping[str, dict[str, Any]] = {}
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = path
         self._map = map_file(path, len(MAGIC) + 2, "the .npy magic")
         self.file_bytes = len(self._map)

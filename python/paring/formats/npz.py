@@ -22,6 +22,7 @@ from ..errors import FormatError
 from .archive import MAX_NAME_BYTES, Archive, writing_archive
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at
 from .atomic import replacing
+from .limits import DEFAULT_LIMITS, Limits
 from .naming import VERSION, NamedTensor, check_descriptions
 from .npy import MAX_PREFIX_BYTES, Header, header_bytes, parse_header
 from .strict_json import parse_object, string_map
@@ -35,7 +36,7 @@ MEMBER_SUFFIX = ".npy"
 class NpzFile:
     """The tensors of one archive: views of its memory map, or inflated when asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = path
         self._archive = Archive(path)
         self.file_bytes = self._archive.file_bytes

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from ..errors import FormatError
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, dtype_name, map_file, nbytes
 from .atomic import replacing
+from .limits import DEFAULT_LIMITS, Limits
 from .naming import DESCRIPTION_KEY, NamedTensor, description_text, parse_descriptions
 from .strict_json import parse_object, string_map
 
@@ -45,7 +46,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
-MAX_HEADER_BYTES = 100_000_000  # the limit of the reference reader
+MAX_HEADER_BYTES = 100_000_000  # what the reference reader accepts
 METADATA_KEY = "__metadata__"
 LENGTH_BYTES = 8
 DATA_ALIGNMENT = 64  # one cache line, and one AVX-512 vector
@@ -64,11 +65,11 @@ class Entry:
 class SafetensorsFile:
     """The tensors of one file, as views of its memory map."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = path
         self._map = map_file(path, LENGTH_BYTES, "the length of the header")
         self.file_bytes = len(self._map)
-        self._data_start, header = _read_header(self._map, path)
+        self._data_start, header = _read_header(self._map, path, limits)
         self.metadata = string_map(header.pop(METADATA_KEY, {}), f"{path}: {METADATA_KEY}")
         self._entries = {name: _entry(path, name, value) for name, value in header.items()}
         _check_cover(path, self._entries, self.file_bytes - self._data_start, self._data_start)
@@ -98,17 +99,14 @@ class SafetensorsFile:
         return array_at(self._map, offset, entry.shape, DTYPES[entry.dtype], where)
 
 
-def _read_header(data: mmap.mmap, path: Path) -> tuple[int, dict[str, Any]]:
+def _read_header(data: mmap.mmap, path: Path, limits: Limits) -> tuple[int, dict[str, Any]]:
     length = int.from_bytes(data[:LENGTH_BYTES], "little")
     rest = len(data) - LENGTH_BYTES
     if length > rest:
         raise FormatError(
             f"{path}: header length at byte 0: expected at most the {rest} bytes that follow, got {length}"
         )
-    if length > MAX_HEADER_BYTES:
-        raise FormatError(
-            f"{path}: header length at byte 0: expected at most {MAX_HEADER_BYTES} bytes, got {length}"
-        )
+    limits.check_header(length, f"{path}: header length at byte 0")
     text = data[LENGTH_BYTES : LENGTH_BYTES + length]
     if text[:1] != b"{":
         raise FormatError(f"{path}: header at byte {LENGTH_BYTES}: expected '{{', got {text[:1]!r}")

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .arrays import TensorInfo, map_file
-from .safetensors import MAX_HEADER_BYTES, SafetensorsFile
+from .limits import DEFAULT_LIMITS, Limits
+from .safetensors import SafetensorsFile
 from .strict_json import parse_object, string_map
 
 __all__ = ["INDEX_SUFFIX", "ShardedFile", "find_in_folder"]
@@ -53,10 +54,10 @@ class ShardedFile:
     wins.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
         self.path = path
-        weight_map = _read_weight_map(path)
-        self._shards = {name: _open_shard(path, name) for name in dict.fromkeys(weight_map.values())}
+        weight_map = _read_weight_map(path, limits)
+        self._shards = {name: _open_shard(path, name, limits) for name in dict.fromkeys(weight_map.values())}
         held = {shard: frozenset(file.names()) for shard, file in self._shards.items()}
         for tensor, shard in weight_map.items():
             if tensor not in held[shard]:
@@ -90,10 +91,9 @@ class ShardedFile:
         return self._shards[self._places[name]].tensor(name)
 
 
-def _read_weight_map(path: Path) -> dict[str, str]:
+def _read_weight_map(path: Path, limits: Limits) -> dict[str, str]:
     data = map_file(path, 2, "a JSON object")
-    if len(data) > MAX_HEADER_BYTES:
-        raise FormatError(f"{path}: expected an index of at most {MAX_HEADER_BYTES} bytes, got {len(data)}")
+    limits.check_header(len(data), f"{path}: index")
     index = parse_object(data[:], str(path))
     if "weight_map" not in index:
         raise FormatError(f"{path}: expected a key 'weight_map', got {', '.join(map(repr, index)) or 'none'}")
@@ -110,9 +110,9 @@ def _read_weight_map(path: Path) -> dict[str, str]:
     return weight_map
 
 
-def _open_shard(index: Path, name: str) -> SafetensorsFile:
+def _open_shard(index: Path, name: str, limits: Limits) -> SafetensorsFile:
     try:
-        return SafetensorsFile(index.parent / name)
+        return SafetensorsFile(index.parent / name, limits)
     except FileNotFoundError as error:
         raise FormatError(f"{index}: expected a shard {name}, got no such file in {index.parent}") from error
     except OSError as error:

@@ -1,0 +1,59 @@
+"""Which format a file is, by its name, and the class that reads it. A format's module is imported when it is needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from .limits import Limits, check_names
+from .shards import INDEX_SUFFIX, ShardedFile
+from .weight_file import TensorFile
+
+__all__ = ["READABLE", "any_of", "open_tensors"]
+
+READERS = {
+    ".safetensors": ("safetensors", "SafetensorsFile"),
+    ".npz": ("npz", "NpzFile"),
+    ".npy": ("npy", "NpyFile"),
+}
+"""Suffix: module of this package, and its class, which is called with a path and `Limits`."""
+
+READABLE = (*READERS, INDEX_SUFFIX)
+
+
+def open_tensors(path: Path, limits: Limits) -> TensorFile:
+    """Open a file (not a folder) of a format that `path` is named after.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the suffix is unknown.
+    FormatError
+        If the file does not hold what its format promises.
+    """
+    file = _open(path, limits)
+    check_names(file.names(), limits, str(path))
+    return file
+
+
+def _open(path: Path, limits: Limits) -> TensorFile:
+    if path.name.endswith(INDEX_SUFFIX):
+        return ShardedFile(path, limits)
+    reader = READERS.get(path.suffix.lower())
+    if reader is not None:
+        module, name = reader
+        make = getattr(import_module(f".{module}", __package__), name)
+        return cast(TensorFile, make(path, limits))
+    if not path.suffix and not path.exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
+    raise ValueError(
+        f"{path}: expected a folder or a file called {any_of(READABLE)}, got suffix {path.suffix!r}"
+    )
+
+
+def any_of(suffixes: tuple[str, ...]) -> str:
+    """Return the words for "a file of one of these suffixes"."""
+    return " or ".join(f"*{suffix}" for suffix in suffixes)
