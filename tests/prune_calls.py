@@ -52,6 +52,19 @@ def smallest(weights, count, isa="", outs=None):
     return outs, _core.prune_smallest(words, kinds, count, [bits_of(o) for o in outs], isa=isa)
 
 
+def selected(weights, count, isa="", outs=None):
+    """Do what `smallest` does in two steps: select over all weights, then write one after the other."""
+    if outs is None:
+        outs = [ending_at_wall(np.full(w.shape, 7, w.dtype)) for w in weights]
+    words, kinds = [bits_of(w) for w in weights], [kind_of(w) for w in weights]
+    cut_kind, key, equal = _core.select_smallest(words, kinds, count, isa=isa)
+    gone = [
+        _core.prune_selected(word, kind, cut_kind, key, n, bits_of(out), isa=isa)
+        for word, kind, n, out in zip(words, kinds, equal, outs, strict=True)
+    ]
+    return outs, gone
+
+
 def n_of_m(weight, n, m, isa=""):
     out = ending_at_wall(np.full(weight.shape, 7, weight.dtype))
     _core.prune_n_of_m(bits_of(weight), kind_of(weight), n, m, bits_of(out), isa=isa)

@@ -6,7 +6,7 @@ import pytest
 import reference
 from paring import _core
 from protected_page import ending_at_wall
-from prune_calls import DTYPES, SIZES, corners, same, smallest
+from prune_calls import DTYPES, SIZES, corners, same, selected, smallest
 
 every_level = pytest.mark.parametrize("isa", _core.levels())
 every_kind = pytest.mark.parametrize("kind", DTYPES)
@@ -70,6 +70,9 @@ def test_smallest_over_a_mixed_model_compares_values(isa, threads, rng):
         assert sum(gone) == count
         for out, want, weight in zip(outs, wanted, weights, strict=True):
             assert same(out, want.reshape(weight.shape))
+        outs, gone_selected = selected(weights, count, isa)
+        assert gone_selected == gone
+        assert all(same(a, b.reshape(a.shape)) for a, b in zip(outs, wanted, strict=True))
         copies = [w.copy() for w in weights]
         assert smallest(copies, count, isa, copies)[1] == gone
         assert all(same(a, b) for a, b in zip(copies, wanted, strict=True))
@@ -90,3 +93,36 @@ def test_every_float16_magnitude_has_its_place_among_float64():
         for out, full, number in zip(outs, (halves, steps), gone, strict=True):
             assert not out[:number].any()
             assert same(out[number:], full[number:])
+
+
+@every_level
+@every_kind
+def test_selecting_and_writing_apart_give_the_same(isa, kind, threads, rng):
+    for sizes in ((1,), (70_000, 33, 0, 65_537)):
+        weights = [ending_at_wall(corners(size, DTYPES[kind], rng)) for size in sizes]
+        for count in sorted({0, 1, sum(sizes) // 2, sum(sizes) - 1, sum(sizes)}):
+            outs, gone = smallest(weights, count, isa)
+            apart, gone_apart = selected(weights, count, isa)
+            assert gone == gone_apart
+            assert all(same(a, b) for a, b in zip(outs, apart, strict=True))
+            copies = [w.copy() for w in weights]
+            selected(copies, count, isa, copies)
+            assert all(same(a, b) for a, b in zip(outs, copies, strict=True))
+
+
+def test_selecting_refuses_what_smallest_refuses():
+    words = np.array([1, np.nan], np.float32).view(np.uint32)
+    with pytest.raises(ValueError, match=r"weights\[0\]: NaN or infinity at index 1"):
+        _core.select_smallest([words], ["float32"], 1)
+    with pytest.raises(ValueError, match="count: expected at most 2 elements, got 3"):
+        _core.select_smallest([np.zeros(2, np.uint32)], ["float32"], 3)
+    with pytest.raises(ValueError, match="kinds: expected 1, got 0"):
+        _core.select_smallest([np.zeros(2, np.uint32)], [], 1)
+
+
+def test_a_cut_beyond_infinity_is_refused():
+    words = np.zeros(2, np.uint16)
+    with pytest.raises(ValueError, match="key: expected at most that of infinity, got 65535"):
+        _core.prune_selected(words, "float16", "float16", 65535, 0, words.copy())
+    with pytest.raises(ValueError, match=r"kind: expected float16, .* got 'int8'"):
+        _core.prune_selected(words, "float16", "int8", 0, 0, words.copy())

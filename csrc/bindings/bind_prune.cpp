@@ -73,6 +73,34 @@ std::vector<std::size_t> smallest(const std::vector<py::array>& weights, const s
   return prune_smallest(elements, count, to, loops);
 }
 
+py::tuple select(const std::vector<py::array>& weights, const std::vector<std::string>& kinds, std::size_t count,
+                 const std::string& isa) {
+  if (kinds.size() != weights.size())
+    throw py::value_error("kinds: expected " + std::to_string(weights.size()) + ", got " +
+                          std::to_string(kinds.size()));
+  std::vector<Elements> elements;
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    elements.push_back(elements_of(weights[i], "weights[" + std::to_string(i) + "]", kinds[i]));
+  const PruneLoops& loops = loops_for(isa);
+  const Selection selection = [&] {
+    const py::gil_scoped_release release;
+    return select_smallest(elements, count, loops);
+  }();
+  return py::make_tuple(element_kind_name(selection.cut.kind), selection.cut.key, selection.equal);
+}
+
+std::size_t selected(const py::array& weight, const std::string& kind, const std::string& cut_kind, std::uint64_t key,
+                     std::size_t equal, py::array& out, const std::string& isa) {
+  const Elements elements = elements_of(weight, "weight", kind);
+  void* to = output_of(out, "out", weight, elements);
+  const Cut cut{element_kind_named(cut_kind), key, equal};
+  if (key > infinity_key(cut.kind))
+    throw py::value_error("key: expected at most that of infinity, got " + std::to_string(key));
+  const PruneLoops& loops = loops_for(isa);
+  const py::gil_scoped_release release;
+  return prune_selected(elements, cut, to, loops);
+}
+
 void n_of_m(const py::array& weight, const std::string& kind, std::size_t n, std::size_t m, py::array& out,
             const std::string& isa) {
   const Elements elements = elements_of(weight, "weight", kind);
@@ -107,6 +135,10 @@ void register_prune(py::module_& module) {
              py::kw_only(), py::arg("isa") = "");
   module.def("prune_smallest", &smallest, py::arg("weights"), py::arg("kinds"), py::arg("count"), py::arg("outs"),
              py::kw_only(), py::arg("isa") = "");
+  module.def("select_smallest", &select, py::arg("weights"), py::arg("kinds"), py::arg("count"), py::kw_only(),
+             py::arg("isa") = "");
+  module.def("prune_selected", &selected, py::arg("weight"), py::arg("kind"), py::arg("cut_kind"), py::arg("key"),
+             py::arg("equal"), py::arg("out"), py::kw_only(), py::arg("isa") = "");
   module.def("prune_n_of_m", &n_of_m, py::arg("weight"), py::arg("kind"), py::arg("n"), py::arg("m"), py::arg("out"),
              py::kw_only(), py::arg("isa") = "");
   module.def("moments", &moments_of, py::arg("weight"), py::kw_only(), py::arg("isa") = "");

@@ -13,6 +13,7 @@ enum class ElementKind : std::uint8_t { kFloat16, kBfloat16, kFloat32, kFloat64 
 
 // "float16", "bfloat16", "float32" or "float64"; throws std::invalid_argument for anything else.
 ElementKind element_kind_named(const std::string& name);
+const char* element_kind_name(ElementKind kind);
 
 constexpr std::size_t element_bytes(ElementKind kind) {
   switch (kind) {

@@ -1,18 +1,18 @@
 #include "prune/selection.h"
 
 #include <algorithm>
+#include <numeric>
 #include <string>
 #include <type_traits>
 
 #include "base/require.h"
-#include "prune/cut.h"
 #include "prune/prune.h"
 #include "threads/pool.h"
 
 namespace paring {
 namespace {
 
-// Writes the chunks of a selection.
+// Counts and writes the chunks of a selection; to count it needs no `outs`.
 class Writer {
  public:
   Writer(std::span<const Elements> weights, std::span<void* const> outs, const std::vector<Chunk>& chunks,
@@ -60,8 +60,9 @@ class Writer {
         const Chunk& chunk = chunks_[c];
         with_word(weights_[chunk.weight].kind, [&](auto zero) {
           using Word = decltype(zero);
+          auto* out = outs_.empty() ? nullptr : static_cast<Word*>(outs_[chunk.weight]) + chunk.begin;
           function(c, static_cast<const Word*>(weights_[chunk.weight].data) + chunk.begin, word_loops<Word>(loops_),
-                   static_cast<Word*>(outs_[chunk.weight]) + chunk.begin);
+                   out);
         });
       }
     });
@@ -74,26 +75,55 @@ class Writer {
   std::vector<Limit> limits_;  // one a weight
 };
 
-}  // namespace
+// Of the elements equal to the cut as many as `equal`, the earlier first: how many that is in each chunk.
+std::vector<std::size_t> first_of(const std::vector<std::size_t>& in_chunks, std::size_t equal) {
+  std::vector<std::size_t> goes(in_chunks.size());
+  for (std::size_t c = 0; c < goes.size(); ++c) {
+    goes[c] = std::min(in_chunks[c], equal);
+    equal -= goes[c];
+  }
+  return goes;
+}
 
-std::vector<std::size_t> prune_smallest(std::span<const Elements> weights, std::size_t count,
-                                        std::span<void* const> outs, const PruneLoops& loops) {
+void check_count(std::span<const Elements> weights, std::size_t count) {
   std::size_t elements = 0;
   for (const Elements& weight : weights) elements += weight.size;
   require(count <= elements, [&] {
     return "count: expected at most " + std::to_string(elements) + " elements, got " + std::to_string(count);
   });
+}
+
+}  // namespace
+
+Selection select_smallest(std::span<const Elements> weights, std::size_t count, const PruneLoops& loops) {
+  check_count(weights, count);
+  const std::vector<Chunk> chunks = chunks_of(weights);
+  Selection selection{find_cut(weights, chunks, count), std::vector<std::size_t>(weights.size())};
+  if (selection.cut.equal == 0) return selection;
+  const Writer writer(weights, {}, chunks, selection.cut, loops);
+  const std::vector<std::size_t> goes = first_of(writer.count_equal(), selection.cut.equal);
+  for (std::size_t c = 0; c < chunks.size(); ++c) selection.equal[chunks[c].weight] += goes[c];
+  return selection;
+}
+
+std::size_t prune_selected(const Elements& weight, const Cut& cut, void* out, const PruneLoops& loops) {
+  const std::vector<Chunk> chunks = chunks_of({&weight, 1});
+  const Writer writer({&weight, 1}, {&out, 1}, chunks, cut, loops);
+  std::vector<std::size_t> equal(chunks.size());
+  if (cut.equal > 0) equal = writer.count_equal();
+  const std::vector<std::size_t> gone = writer.write(equal, first_of(equal, cut.equal));
+  return std::accumulate(gone.begin(), gone.end(), std::size_t{0});
+}
+
+std::vector<std::size_t> prune_smallest(std::span<const Elements> weights, std::size_t count,
+                                        std::span<void* const> outs, const PruneLoops& loops) {
+  check_count(weights, count);
   const std::vector<Chunk> chunks = chunks_of(weights);
   const Cut cut = find_cut(weights, chunks, count);
   const Writer writer(weights, outs, chunks, cut, loops);
-
-  std::vector<std::size_t> equal(chunks.size()), goes(chunks.size());
+  std::vector<std::size_t> equal(chunks.size());
   if (cut.equal > 0) equal = writer.count_equal();
-  for (std::size_t c = 0, left = cut.equal; c < chunks.size(); ++c) {
-    goes[c] = std::min(equal[c], left);
-    left -= goes[c];
-  }
-  const std::vector<std::size_t> gone = writer.write(equal, goes);
+  const std::vector<std::size_t> gone = writer.write(equal, first_of(equal, cut.equal));
   std::vector<std::size_t> gone_in(weights.size());
   for (std::size_t c = 0; c < chunks.size(); ++c) gone_in[chunks[c].weight] += gone[c];
   return gone_in;

@@ -11,10 +11,26 @@
 #include <span>
 #include <vector>
 
+#include "prune/cut.h"
 #include "prune/element.h"
 #include "prune/loops.h"
 
 namespace paring {
+
+// What pruning to a count means for each weight, so that they can be written one at a time, later, or elsewhere.
+struct Selection {
+  Cut cut;
+  std::vector<std::size_t> equal;  // one a weight: how many of its elements at the cut go, the first of them
+};
+
+// Finds the `count` elements of smallest magnitude over all weights; reads only. Weights of different kinds are
+// compared by value. Throws std::invalid_argument for NaN or infinity (the first one is named), and for a count beyond
+// the number of elements.
+Selection select_smallest(std::span<const Elements> weights, std::size_t count, const PruneLoops& loops);
+
+// Writes one weight of a selection: its elements below the cut become zero, and the first cut.equal of those at it.
+// Returns how many went. `out` is the data of the weight or does not overlap it. Infinity and NaN stay.
+std::size_t prune_selected(const Elements& weight, const Cut& cut, void* out, const PruneLoops& loops);
 
 // Zeroes exactly `count` elements over all weights, those of smallest magnitude, and copies the others to `outs`;
 // elements that are zero already are the smallest. Weights of different kinds are compared by value. Returns how many

@@ -69,6 +69,19 @@ def prune_below(
 def prune_smallest(
     weights: list[NDArray[Any]], kinds: list[str], count: int, outs: list[NDArray[Any]], *, isa: str = ""
 ) -> list[int]: ...
+def select_smallest(
+    weights: list[NDArray[Any]], kinds: list[str], count: int, *, isa: str = ""
+) -> tuple[str, int, list[int]]: ...
+def prune_selected(
+    weight: NDArray[Any],
+    kind: str,
+    cut_kind: str,
+    key: int,
+    equal: int,
+    out: NDArray[Any],
+    *,
+    isa: str = "",
+) -> int: ...
 def prune_n_of_m(
     weight: NDArray[Any], kind: str, n: int, m: int, out: NDArray[Any], *, isa: str = ""
 ) -> None: ...
