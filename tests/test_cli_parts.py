@@ -9,7 +9,7 @@ from paring.cli import machine, terminal
 from paring.cli.machine import Machine, numpy_settings, processor_name
 from paring.cli.pictures import picture_rows
 from paring.cli.progress import LineProgress, open_progress
-from paring.cli.timing import Contestant, time_contest
+from paring.cli.timing import CALM_SECONDS, Contestant, time_contest
 
 
 class TestProgress:
@@ -26,6 +26,20 @@ class TestProgress:
             progress.start("reading", 2)
             progress.advance(1)
         assert capsys.readouterr().err == ""
+
+    @pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}])
+    def test_a_terminal_that_wants_no_show(self, capsys, monkeypatch, variables):
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.setenv("COLUMNS", "80")
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with open_progress(announce=True) as progress:
+            progress.start("reading", 2)
+            progress.advance(1)
+        err = capsys.readouterr().err
+        assert not re.search(r"\x1b\[[0-9;]*3[0-8]", err)
+        if variables["TERM"] == "dumb":
+            assert err == "paring: reading\n"
 
     def test_a_bar_on_a_terminal(self, capsys, monkeypatch):
         monkeypatch.setenv("FORCE_COLOR", "1")
@@ -59,17 +73,20 @@ class TestTiming:
                 nonlocal now
                 now += lengths[name].pop(0)
 
-            return Contestant(run, lambda: prepared.append(name))
+            return Contestant(run, lambda: prepared.append(name), lingers="rival" in name)
 
-        advanced = []
+        advanced, pauses = [], []
         best, rival, [ours] = time_contest(
             [contestant("slow rival"), contestant("rival")],
             [contestant("ours")],
             rounds=2,
             clock=lambda: now,
             advance=lambda: advanced.append(1),
+            pause=lambda seconds: pauses.append((prepared[-1], seconds)),
         )
         assert best == 1
+        # Whoever comes after a rival waits until its threads are quiet.
+        assert pauses == [("rival", CALM_SECONDS), ("ours", CALM_SECONDS)] * 2
         assert (rival.seconds, rival.times_faster) == (5.0, 1.0)
         assert (ours.seconds, ours.times_faster) == (2.0, 2.5)
         assert prepared == ["slow rival", "rival", "ours"] * 2

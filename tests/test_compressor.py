@@ -87,7 +87,7 @@ class TestDefaultRecipe:
         assert compressed.report.rows == ()
 
     def test_recipe_of_another_kind(self):
-        with pytest.raises(TypeError, match="recipe: expected a Recipe, got QuantizeStep"):
+        with pytest.raises(TypeError, match=r"recipe: expected a Recipe, .* got QuantizeStep"):
             paring.compress({}, QuantizeStep())
 
     def test_progress(self, weights):

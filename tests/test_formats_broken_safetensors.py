@@ -149,7 +149,7 @@ def test_a_header_beyond_the_limit(tmp_path):
         file.write((100_000_001).to_bytes(8, "little") + b"{")
         file.truncate(100_000_100)  # sparse: takes no room
     with pytest.raises(
-        FormatError, match="header length at byte 0: expected at most 100000000 bytes .*got 100000001"
+        FormatError, match=r"header length at byte 0: expected at most 100000000 bytes .*got 100000001"
     ):
         read(path)
 

@@ -8,6 +8,7 @@ from paring.formats import WeightInfo, read, write
 from weight_files import (
     COMPRESSED,
     DATA,
+    KEPT,
     KEPT_METADATA,
     assert_same,
     kept_weights,
@@ -141,8 +142,9 @@ def test_names_that_only_look_alike(path):
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_files_of_older_releases_stay_readable(suffix):
-    weights = read(DATA / f"weights_v1{suffix}")
+@pytest.mark.parametrize("stem", KEPT)
+def test_files_of_older_releases_stay_readable(stem, suffix):
+    weights = read(DATA / f"{stem}{suffix}")
     expected = kept_weights()
     assert set(weights) == set(expected)
     for name, weight in expected.items():
@@ -150,9 +152,14 @@ def test_files_of_older_releases_stay_readable(suffix):
     assert KEPT_METADATA.items() <= weights.metadata.items()
 
 
-def test_the_bytes_are_those_of_older_releases(tmp_path):
+def test_the_bytes_are_those_of_this_release(tmp_path):
     write(tmp_path / "w.safetensors", kept_weights(), metadata=KEPT_METADATA)
-    assert (tmp_path / "w.safetensors").read_bytes() == (DATA / "weights_v1.safetensors").read_bytes()
+    assert (tmp_path / "w.safetensors").read_bytes() == (DATA / f"{KEPT[-1]}.safetensors").read_bytes()
+
+
+def test_old_files_are_written_anew_in_the_new_form(tmp_path):
+    write(tmp_path / "w.safetensors", read(DATA / "weights_v1.safetensors"))
+    assert (tmp_path / "w.safetensors").read_bytes() == (DATA / "weights_v2.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])

@@ -1,34 +1,21 @@
-"""Checkpoints in several safetensors files, and folders that hold one."""
+"""Checkpoints in several files with an index."""
 
 import json
 
 import numpy as np
 import pytest
 
+import torch_files
 from paring.errors import FormatError
 from paring.formats import Limits, read, write
-from weight_files import assert_same, random_array, random_quantized, random_sparse, safetensors_bytes
-
-ARRAYS = {
-    "a": random_array(np.float32, (3, 4), 1),
-    "b": random_array(np.float16, (5,), 2),
-    "c": random_array(np.int64, (), 3),
-}
-FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
-PLACES = {"b": SECOND, "a": FIRST, "c": SECOND}
-
-
-def write_index(folder, weight_map, name="model.safetensors.index.json", **more):
-    path = folder / name
-    path.write_text(json.dumps({"metadata": {"total_size": 123}, "weight_map": weight_map, **more}))
-    return path
+from paring.formats.readers import open_tensors
+from shard_cases import ARRAYS, FIRST, PLACES, SECOND, write_index, write_shards
+from weight_files import assert_same, random_quantized, random_sparse, safetensors_bytes
 
 
 @pytest.fixture
 def index(tmp_path):
-    write(tmp_path / FIRST, {"a": ARRAYS["a"]}, metadata={"who": "first", "one": "1"})
-    write(tmp_path / SECOND, {"b": ARRAYS["b"], "c": ARRAYS["c"]}, metadata={"who": "second", "two": "2"})
-    return write_index(tmp_path, PLACES)
+    return write_shards(tmp_path)
 
 
 def test_read(index):
@@ -106,12 +93,43 @@ def test_shards_in_a_folder_below(tmp_path):
     assert_same(read(write_index(tmp_path, {"a": "parts/x.safetensors"}))["a"], ARRAYS["a"])
 
 
-def test_symbolic_links_as_in_a_model_cache(index, tmp_path):
-    snapshot = tmp_path / "snapshot"
-    snapshot.mkdir()
-    for name in (FIRST, SECOND, index.name):
-        (snapshot / name).symlink_to(tmp_path / name)
-    assert_same(read(snapshot)["a"], ARRAYS["a"])
+def test_places_and_shards(index):
+    file = open_tensors(index, Limits())
+    assert file.places == PLACES
+    assert list(file.shards) == [SECOND, FIRST]
+    assert {shard: sorted(held.names()) for shard, held in file.shards.items()} == {
+        FIRST: ["a"],
+        SECOND: ["b", "c"],
+    }
+    assert file.shards[FIRST].path == index.parent / FIRST
+    assert file.path == index
+
+
+@pytest.mark.parametrize("name", ["model.index.json", "model.v2.index.json"])
+def test_shards_of_other_formats(tmp_path, name):
+    write(tmp_path / "x.npz", {"a": ARRAYS["a"]})
+    write(tmp_path / "b.npy", {"b": ARRAYS["b"]})
+    write(tmp_path / "y.safetensors", {"c": ARRAYS["c"]})
+    places = {"a": "x.npz", "b": "b.npy", "c": "y.safetensors"}
+    weights = read(write_index(tmp_path, places, name))
+    for tensor, array in ARRAYS.items():
+        assert_same(weights[tensor], array)
+
+
+@pytest.mark.parametrize("shard", ["x.txt", "x", "x.index.json"])
+def test_shards_of_no_format(tmp_path, shard):
+    (tmp_path / shard).write_text("{}")
+    with pytest.raises(
+        FormatError, match=rf"index\.json: expected a shard {shard}, got .*expected a folder or a file called"
+    ):
+        read(write_index(tmp_path, {"a": shard}, "model.index.json"))
+
+
+def test_one_shard_by_two_names(index):
+    with pytest.raises(
+        FormatError, match=rf"tensor '[ac]': expected one name a shard, got './{SECOND}' and '{SECOND}'"
+    ):
+        read(write_index(index.parent, PLACES | {"c": f"./{SECOND}"}))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +139,9 @@ def test_symbolic_links_as_in_a_model_cache(index, tmp_path):
         ("../x.safetensors", "expected a shard in the folder of the index, got '../x.safetensors'"),
         ("p/../../x.safetensors", "expected a shard in the folder of the index"),
         ("x\0.safetensors", "expected a shard in the folder of the index"),
+        ("..\\x.safetensors", "expected a shard in the folder of the index"),
+        ("C:x.safetensors", "expected a shard in the folder of the index"),
+        (".", "expected a shard in the folder of the index"),
         ("pytorch_model.bin", r"expected a \*.safetensors shard, got 'pytorch_model.bin'"),
         ("", r"expected a \*.safetensors shard, got ''"),
     ],
@@ -143,9 +164,7 @@ def test_a_shard_that_cannot_be_opened(index):
     ):
         read(write_index(index.parent, {"a": "x" * 300 + ".safetensors"}))
     (index.parent / "folder.safetensors").mkdir()
-    with pytest.raises(
-        FormatError, match=r"expected a shard folder.safetensors, got .*expected a file, got a folder"
-    ):
+    with pytest.raises(FormatError, match=r"index\.json: expected a shard folder.safetensors, got a folder"):
         read(write_index(index.parent, {"a": "folder.safetensors"}))
 
 
@@ -198,34 +217,24 @@ def test_two_shards_that_describe_a_weight_differently(tmp_path):
         read(write_index(tmp_path, {"q": FIRST, "q_scale": SECOND}))
 
 
-def test_folder_with_an_index(index):
-    write(index.parent / "consolidated.safetensors", {"z": np.ones(1)})
-    (index.parent / "pytorch_model.bin.index.json").write_text("{}")
-    assert list(read(index.parent)) == list(PLACES)
-    assert read(index.parent).path == index
+def torch_shard(name, values):
+    content = torch_files.storage(size=len(values))
+    tensor = torch_files.tensor((len(values),), (1,), of=content)
+    return torch_files.archive({name: tensor}, {"0": np.array(values, np.float32).tobytes()})
 
 
-def test_folder_with_one_file(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    write(tmp_path / "model.safetensors", ARRAYS)
-    assert set(read(tmp_path)) == set(ARRAYS)
-    assert set(read(str(tmp_path))) == set(ARRAYS)
+@pytest.mark.parametrize("whole_folder", [True, False])
+def test_shards_of_pytorch(tmp_path, whole_folder):
+    (tmp_path / "pytorch_model-00001-of-00002.bin").write_bytes(torch_shard("a", [1, 2]))
+    (tmp_path / "pytorch_model-00002-of-00002.bin").write_bytes(torch_shard("b", [3]))
+    places = {"a": "pytorch_model-00001-of-00002.bin", "b": "pytorch_model-00002-of-00002.bin"}
+    index = write_index(tmp_path, places, "pytorch_model.bin.index.json")
+    weights = read(tmp_path if whole_folder else index)
+    assert weights.path == index
+    assert {name: array.tolist() for name, array in weights.items()} == {"a": [1, 2], "b": [3]}
 
 
-def test_folders_it_cannot_choose_in(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"expected a \*.safetensors or \*.safetensors.index.json in the fold"
-    ):
-        read(tmp_path)
-    for name in ("x", "y"):
-        write(tmp_path / f"{name}.safetensors", ARRAYS)
-    with pytest.raises(
-        ValueError, match=r"expected one \*.safetensors in the folder, got x.safetensors, y.safetens"
-    ):
-        read(tmp_path)
-    write_index(tmp_path, {}, "x.safetensors.index.json")
-    write_index(tmp_path, {}, "y.safetensors.index.json")
-    with pytest.raises(
-        ValueError, match=r"expected one \*.safetensors.index.json in the folder, got x.*, y.*: name"
-    ):
-        read(tmp_path)
+def test_an_index_of_pytorch_names_no_other_format(tmp_path):
+    write(tmp_path / "x.safetensors", {"a": ARRAYS["a"]})
+    with pytest.raises(FormatError, match=r"tensor 'a': expected a \*.bin shard, got 'x.safetensors'"):
+        read(write_index(tmp_path, {"a": "x.safetensors"}, "pytorch_model.bin.index.json"))

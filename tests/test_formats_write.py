@@ -28,10 +28,10 @@ def test_missing_file(path):
         read(path.parent / "x.index.json")
 
 
-@pytest.mark.parametrize("name", ["w.pt", "w", "w.safetensors.bak", "index.json", "w.index.jsonl"])
+@pytest.mark.parametrize("name", ["w.h5", "w", "w.safetensors.bak", "index.json", "w.index.jsonl"])
 def test_unknown_suffix(tmp_path, name):
     (tmp_path / name).write_bytes(b"x")
-    listed = r"\*\.safetensors or \*\.npz or \*\.npy"
+    listed = r"\*\.safetensors or \*\.npz or \*\.npy( or \*\.\w+)*"
     with pytest.raises(
         ValueError, match=rf"{name}: expected a folder or a file called {listed} or \*\.index\.json, got"
     ):

@@ -189,7 +189,7 @@ class TestBadInput:
             (
                 {"convention": "onnx"},
                 ValueError,
-                "convention: expected 'paring' or 'compressed-tensors', got 'onnx'",
+                "convention: expected 'paring' or 'compressed-tensors' or 'gguf', got 'onnx'",
             ),
         ],
         ids=str,

@@ -115,6 +115,8 @@ class TestRow:
         entry = row().to_dict()
         assert entry["shape"] == [4, 8]
         assert entry["actions"] == ["quantized"]
+        assert entry["rules"] == []
+        assert row(rules=("steps[0] quantize '*'",)).to_dict()["rules"] == ["steps[0] quantize '*'"]
         assert (entry["bits_per_weight"], entry["sqnr_db"], entry["loses_much"]) == (12, 40, False)
 
 
@@ -230,6 +232,39 @@ class TestText:
         assert str(Report([exact])).splitlines()[2].endswith(" exact")
         assert str(Report([exact])).endswith("Loss: none, every number is what it was.")
         assert "one number" in str(Report([row(shape=())]))
+
+    @pytest.mark.parametrize(
+        "rules",
+        [
+            (),
+            ("steps[0] quantize '*'",),
+            ("steps[0] prune '*'", "steps[1] quantize '*'", "steps[2] sparsify '*'"),
+            ("skip[0] 'w*'",),
+        ],
+        ids=str,
+    )
+    def test_rules_that_say_nothing_new_are_not_shown(self, rules):
+        assert str(Report([row(rules=rules), kept()])) == str(Report([row(), kept()]))
+
+    def test_rules_of_one_kind(self):
+        rows = [
+            row("b", rules=("steps[10] quantize '*'",)),
+            row("a", rules=("steps[0] prune '*'", "steps[2] quantize '*'")),
+            kept("c", rules=("steps[0] prune '*'", "steps[2] quantize '*'")),
+            kept("d", rules=("skip[0] 'd'",)),
+        ]
+        assert str(Report(rows)).split("\n\n")[1].splitlines() == [
+            "Which step took which weights (of each kind the last that matches a weight counts)",
+            "  steps[0] prune '*': 2 weights (a, c)",
+            "  steps[2] quantize '*': 2 weights (a, c)",
+            "  steps[10] quantize '*': 1 weight (b)",
+        ]
+
+    def test_rules_with_a_pattern(self):
+        rows = [row(f"w{i}", rules=("steps[1] sparsify 'w *'",)) for i in range(5)]
+        assert str(Report(rows)).split("\n\n")[1].splitlines()[1:] == [
+            "  steps[1] sparsify 'w *': 5 weights (w0, w1, w2, and 2 more)"
+        ]
 
     def test_notes(self):
         text = str(Report([row(reason="csr would take 9 bytes")]))

@@ -42,6 +42,7 @@ def random_array(dtype, shape, seed=0):
 
 def random_quantized(shape, bits=8, granularity="channel", group_size=None, symmetric=True, axis=0, seed=0):
     rng = np.random.default_rng(seed)
+    half = 1 << (bits - 1)
     channels = shape[axis] if shape else 1
     columns = math.prod(n for i, n in enumerate(shape) if i != axis)
     size = (channels, packed_row_bytes(columns, bits))
@@ -54,7 +55,7 @@ def random_quantized(shape, bits=8, granularity="channel", group_size=None, symm
     return QuantizedWeight(
         data=data.view(np.int8) if bits == 8 else data,
         scale=rng.random(groups, np.float32),
-        zero_point=None if symmetric else rng.integers(-8, 8, groups, np.int8),
+        zero_point=None if symmetric else rng.integers(max(-8, -half), min(8, half), groups, np.int8),
         shape=shape,
         bits=bits,
         granularity=granularity,
@@ -171,7 +172,10 @@ def kept_weights():
 DATA = Path(__file__).parent / "data"
 KEPT_METADATA = {"made": "by tests/weight_files.py"}
 
+# By release: v1 holds zero points as int8 and per-tensor scales of two axes, v2 holds them as compressed-tensors does.
+KEPT = ("weights_v1", "weights_v2")
+
 if __name__ == "__main__":
-    # For a new version of the description write files of a new name: those of old releases must stay readable.
+    # When the bytes change give the files a new name: those of old releases must stay readable.
     for suffix in (".safetensors", ".npz"):
-        write(DATA / f"weights_v1{suffix}", kept_weights(), metadata=KEPT_METADATA)
+        write(DATA / f"{KEPT[-1]}{suffix}", kept_weights(), metadata=KEPT_METADATA)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..weights import QuantizedWeight, SparseWeight, Weight
-from .forms import choose_form, dense_zeros_note, form_name
-from .loss import measure_loss, zero_share
-from .plans import Plan, make_plans
-from .pruning import prune
-from .recipe import DEFAULT_RECIPE, PruneStep, Recipe
-from .report import Action, Report, ReportRow
-from .sources import Source, open_source
+from ..weights import Weight
+from .application import apply_plan, find_global_cuts
+from .plans import make_plans
+from .recipe_sources import RecipeLike, as_recipe
+from .report import Report, ReportRow
+from .sources import open_source
 
 __all__ = ["Compressed", "Progress", "compress"]
 
@@ -89,7 +86,7 @@ class Compressed(Mapping[str, Weight]):
 
 def compress(
     weights: Mapping[str, Weight] | str | os.PathLike[str] | Any,
-    recipe: Recipe | None = None,
+    recipe: RecipeLike | None = None,
     *,
     progress: Progress | None = None,
 ) -> Compressed:
@@ -106,8 +103,9 @@ def compress(
         compressed already pass through. A path that `paring.read` can read. Anything with ``state_dict()``,
         such as a PyTorch module. Anything with ``get_weights()``, such as a Keras model: names are then
         "0", "1", ... in the order of that list, and output channels lie on the last axis.
-    recipe : Recipe, optional
-        What to do with which weights. By default symmetric int8 with a scale an output channel for every
+    recipe : Recipe, str or path, optional
+        What to do with which weights: a recipe, the name of a preset (`Recipe.preset`), or the path of a
+        ``.toml`` file (`Recipe.from_toml`). By default symmetric int8 with a scale an output channel for every
         float weight of two or more axes and 1,024 or more elements.
     progress : callable, optional
         Called as ``progress(done, total, name)`` when a weight is done.
@@ -122,9 +120,12 @@ def compress(
     ------
     TypeError
         If `weights` or `recipe` is of another kind, or one of the weights is no array.
+    OSError
+        If a file cannot be read.
     ValueError
-        If a pattern of the recipe matches no weight, steps for one weight contradict each other, or a weight
-        holds NaN or infinity. Nothing that came in has been changed.
+        If there is no such preset, a file does not hold what it should (FormatError), a pattern of the recipe
+        matches no weight, steps for one weight contradict each other, or a weight holds NaN or infinity.
+        Nothing that came in has been changed.
 
     Examples
     --------
@@ -144,19 +145,16 @@ def compress(
     >>> paring.compress(weights, recipe)["fc.weight"].nnz
     819
     """
-    if recipe is None:
-        recipe = DEFAULT_RECIPE
-    if not isinstance(recipe, Recipe):
-        raise TypeError(f"recipe: expected a Recipe, got {type(recipe).__name__}")
+    recipe = as_recipe(recipe)
     source = open_source(weights)
     plans = make_plans(source, recipe)
-    pruned = _prune_globally(source, plans)
+    cuts = find_global_cuts(source, plans)
     results: dict[str, Weight] = {}
     rows: list[ReportRow] = []
     dtypes: dict[str, np.dtype[Any]] = {}
     for done, plan in enumerate(plans, 1):
         weight = source.fetch(plan.name)
-        result, row = _apply(plan, weight, pruned.pop(plan.name, None))
+        result, row = apply_plan(plan, weight, cuts.get(plan.name))
         if result is weight and isinstance(weight, np.ndarray) and source.live:
             result = weight.copy()
         results[plan.name] = result
@@ -165,89 +163,3 @@ def compress(
         if progress is not None:
             progress(done, len(plans), plan.name)
     return Compressed(results, Report(tuple(rows)), dtypes, source.metadata)
-
-
-def _prune_globally(source: Source, plans: list[Plan]) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights that a step of scope "global" prunes, pruned; they are in memory all at once."""
-    groups: dict[PruneStep, list[str]] = {}
-    for plan in plans:
-        if plan.prune is not None and plan.prune.scope == "global":
-            groups.setdefault(plan.prune, []).append(plan.name)
-    pruned: dict[str, npt.NDArray[Any]] = {}
-    for step, names in groups.items():
-        arrays: dict[str, Any] = {name: source.fetch(name) for name in names}
-        pruned.update(prune(arrays, scope="global", **step.arguments))
-    return pruned
-
-
-def _apply(plan: Plan, weight: Weight, pruned: npt.NDArray[Any] | None) -> tuple[Weight, ReportRow]:
-    """Return a weight as its plan wants it, and its row. `pruned` is given if that was done before."""
-    if not isinstance(weight, np.ndarray) or plan.reason:
-        return weight, _kept_row(plan.name, weight, plan.reason)
-    try:
-        if plan.prune is not None and pruned is None:
-            # N:M runs along what feeds an output channel: channels go first, and back.
-            axis = 0 if plan.prune.structure is None else plan.axis
-            moved = prune({plan.name: np.moveaxis(weight, axis, 0)}, **plan.prune.arguments)[plan.name]
-            pruned = np.ascontiguousarray(np.moveaxis(moved, 0, axis))
-        array = weight if pruned is None else pruned
-        choice = choose_form(plan.name, array, plan.quantize, plan.axis, plan.sparse)
-    except ValueError as error:
-        raise ValueError(f"{error}; skip=[{plan.name!r}] in the recipe leaves this weight alone") from error
-    result = choice.weight
-    notes = list(choice.refusals)
-    if result is weight:
-        return weight, _kept_row(plan.name, weight, "; ".join(notes))
-    if isinstance(result, np.ndarray) and not notes:
-        notes.append(dense_zeros_note(result))
-    dense = result if isinstance(result, np.ndarray) else result.dense()
-    loss = measure_loss(weight, dense)
-    return result, ReportRow(
-        name=plan.name,
-        shape=weight.shape,
-        dtype=str(weight.dtype),
-        form=form_name(result),
-        actions=_actions(result, pruned is not None),
-        reason="; ".join(notes),
-        bytes_before=weight.nbytes,
-        bytes_after=result.nbytes,
-        sparsity=zero_share(dense),
-        max_error=loss.max_error,
-        mean_error=loss.mean_error,
-        sqnr_db=loss.sqnr_db,
-    )
-
-
-def _actions(result: Weight, pruned: bool) -> tuple[Action, ...]:
-    actions: list[Action] = ["pruned"] if pruned else []
-    if isinstance(result, QuantizedWeight) or (isinstance(result, SparseWeight) and result.scale is not None):
-        actions.append("quantized")
-    if isinstance(result, SparseWeight):
-        actions.append("sparsified")
-    return tuple(actions)
-
-
-def _kept_row(name: str, weight: Weight, reason: str) -> ReportRow:
-    plain = isinstance(weight, np.ndarray)
-    dense = weight if isinstance(weight, np.ndarray) else weight.dense()
-    match weight:
-        case QuantizedWeight(bits=bits):
-            dtype = f"int{bits}"
-        case SparseWeight(data=data):
-            dtype = str(data.dtype)
-        case _:
-            dtype = str(weight.dtype)
-    return ReportRow(
-        name=name,
-        shape=weight.shape,
-        dtype=dtype,
-        form=form_name(weight),
-        actions=("kept",),
-        reason=reason,
-        bytes_before=weight.nbytes,
-        bytes_after=weight.nbytes,
-        sparsity=zero_share(dense),
-        max_error=0.0 if plain else None,
-        mean_error=0.0 if plain else None,
-        sqnr_db=math.inf if plain else None,
-    )

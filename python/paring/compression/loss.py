@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..weights import Weight
+from ..weights.pieces import paired_pieces
+
 __all__ = ["LOSS_BOUND_DB", "Loss", "measure_loss", "zero_share"]
 
 CHUNK = 1 << 16  # elements in float64 at a time: three such blocks fit the second-level cache
@@ -33,31 +36,28 @@ class Loss:
     sqnr_db : float
         Signal to quantization noise, ``10 log10(sum(original**2) / sum((original - weight)**2))``: infinity
         if they are equal, -infinity or NaN if the sums leave float64.
+    sparsity : float or None
+        Share of zeros in the weight; None if it has no elements.
     """
 
     max_error: float
     mean_error: float
     sqnr_db: float
+    sparsity: float | None
 
 
-def measure_loss(original: npt.NDArray[Any], dense: npt.NDArray[Any]) -> Loss:
-    """Compare the values of a weight with the array it was made of, in float64, in chunks."""
+def measure_loss(original: npt.NDArray[Any], weight: Weight) -> Loss:
+    """Compare a weight with the array it was made of, in float64, a piece at a time."""
     largest = total = signal = noise = 0.0
-    pairs = np.nditer(
-        [original, dense],
-        flags=["external_loop", "buffered", "zerosize_ok"],
-        op_dtypes=[np.float64, np.float64],
-        casting="unsafe",
-        order="C",
-        buffersize=CHUNK,
-    )
-    with np.errstate(over="ignore", under="ignore"):
-        for before, after in pairs:
-            error = np.abs(before - after)
-            largest = max(largest, float(error.max(initial=0)))
-            total += float(error.sum())
-            signal += float(np.square(before).sum())
-            noise += float(np.square(error).sum())
+    size = zeros = 0
+    for before, after in paired_pieces(original, weight):
+        size += after.size
+        zeros += after.size - int(np.count_nonzero(after))
+        piece = _Sums.of(before, after)
+        largest = max(largest, piece.largest)
+        total += piece.total
+        signal += piece.signal
+        noise += piece.noise
     if largest == 0:
         ratio = math.inf
     elif 0 < noise < math.inf and 0 < signal < math.inf:
@@ -66,7 +66,37 @@ def measure_loss(original: npt.NDArray[Any], dense: npt.NDArray[Any]) -> Loss:
         ratio = -math.inf
     else:
         ratio = math.nan
-    return Loss(largest, total / original.size if original.size else 0.0, ratio)
+    return Loss(largest, total / size if size else 0.0, ratio, zeros / size if size else None)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Of one piece: the largest error, the sums of errors, of squares before, of squared errors."""
+
+    largest: float
+    total: float
+    signal: float
+    noise: float
+
+    @classmethod
+    def of(cls, original: npt.NDArray[Any], dense: npt.NDArray[Any]) -> _Sums:
+        largest = total = signal = noise = 0.0
+        pairs = np.nditer(
+            [original, dense],
+            flags=["external_loop", "buffered", "zerosize_ok"],
+            op_dtypes=[np.float64, np.float64],
+            casting="unsafe",
+            order="C",
+            buffersize=CHUNK,
+        )
+        with np.errstate(over="ignore", under="ignore"):
+            for before, after in pairs:
+                error = np.abs(before - after)
+                largest = max(largest, float(error.max(initial=0)))
+                total += float(error.sum())
+                signal += float(np.square(before).sum())
+                noise += float(np.square(error).sum())
+        return cls(largest, total, signal, noise)
 
 
 def zero_share(array: npt.NDArray[Any]) -> float | None:

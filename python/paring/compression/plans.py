@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from ..weights import QuantizedWeight, SparseWeight, Weight
+from ..weights import QuantizedWeight, SparseWeight
 from .floats import is_float
 from .quantization import check_axis
-from .recipe import EVERYTHING, PruneStep, QuantizeStep, Recipe, SparsifyStep, matches
-from .sources import Source
+from .recipe import PruneStep, QuantizeStep, Recipe, SparsifyStep
+from .recipe_steps import EVERYTHING, matches
+from .sources import Outline, Source
 from .sparsity import why_codes_do_not_fit
 
 __all__ = ["Plan", "make_plans"]
@@ -18,7 +18,10 @@ __all__ = ["Plan", "make_plans"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recipe asks for one weight; a reason if it is kept as it is."""
+    """What a recipe asks for one weight; a reason if it is kept as it is.
+
+    `rules` names what of the recipe decided (`Recipe.rules_for`): nothing, where the weight itself did.
+    """
 
     name: str
     reason: str = ""
@@ -26,6 +29,7 @@ class Plan:
     quantize: QuantizeStep | None = None
     axis: int = 0  # of the output channels, counted from the front
     sparse: bool = False
+    rules: tuple[str, ...] = ()
 
 
 def make_plans(source: Source, recipe: Recipe) -> list[Plan]:
@@ -42,17 +46,17 @@ def make_plans(source: Source, recipe: Recipe) -> list[Plan]:
     unfit: dict[str, str] = {}
     plans = []
     for name in source.names:
-        weight = source.fetch(name)
+        outline = source.outline(name)
         glob = recipe.skipped_by(name)
-        reason = _why_unfit(weight, recipe.min_size)
+        reason = _why_unfit(outline, recipe.min_size)
         if reason:
             unfit[name] = reason
         if glob is not None:
-            plans.append(Plan(name, f"skipped by {glob!r}"))
+            plans.append(Plan(name, f"skipped by {glob!r}", rules=recipe.rules_for(name)))
         elif reason:
             plans.append(Plan(name, reason))
         else:
-            plans.append(_plan_steps(name, weight, recipe, source.axis, taken))
+            plans.append(_plan_steps(name, len(outline.shape), recipe, source.axis, taken))
     for step in recipe.steps:
         matched = [name for name in source.names if matches(step.match, name)]
         if step.match != EVERYTHING and all(name in unfit for name in matched):
@@ -63,21 +67,21 @@ def make_plans(source: Source, recipe: Recipe) -> list[Plan]:
     return plans
 
 
-def _why_unfit(weight: Weight, min_size: int) -> str:
+def _why_unfit(outline: Outline, min_size: int) -> str:
     """Return why no recipe touches such a weight; empty if it may."""
-    if not isinstance(weight, np.ndarray):
+    if outline.dtype is None:
         return "compressed already"
-    if not is_float(weight.dtype):
-        return f"{weight.dtype}: only float16, bfloat16, float32 and float64 are compressed"
-    if weight.ndim < 2:
-        axes = "1 axis" if weight.ndim == 1 else f"{weight.ndim} axes"
+    if not is_float(outline.dtype):
+        return f"{outline.dtype}: only float16, bfloat16, float32 and float64 are compressed"
+    if len(outline.shape) < 2:
+        axes = "1 axis" if len(outline.shape) == 1 else f"{len(outline.shape)} axes"
         return f"{axes}: biases, norms and other vectors are left alone"
-    if weight.size < min_size:
+    if math.prod(outline.shape) < min_size:
         return f"fewer than {min_size:,} elements (min_size)"
     return ""
 
 
-def _plan_steps(name: str, weight: Weight, recipe: Recipe, axis: int, taken: frozenset[str]) -> Plan:
+def _plan_steps(name: str, ndim: int, recipe: Recipe, axis: int, taken: frozenset[str]) -> Plan:
     prune, quantize, sparsify = (
         recipe.step_for(PruneStep, name),
         recipe.step_for(QuantizeStep, name),
@@ -86,7 +90,7 @@ def _plan_steps(name: str, weight: Weight, recipe: Recipe, axis: int, taken: fro
     if prune is None and quantize is None and sparsify is None:
         return Plan(name, "no step of the recipe matches")
     own_axis = None if quantize is None else quantize.axis
-    axis = check_axis(axis if own_axis is None else own_axis, len(weight.shape), repr(name))
+    axis = check_axis(axis if own_axis is None else own_axis, ndim, repr(name))
     if quantize is not None:
         problem = why_codes_do_not_fit(quantize.symmetric, quantize.granularity)
         if sparsify is not None and problem is not None:
@@ -94,10 +98,12 @@ def _plan_steps(name: str, weight: Weight, recipe: Recipe, axis: int, taken: fro
                 f"{name!r}: its QuantizeStep does not go with its SparsifyStep: {problem}, or leave one of "
                 f"the two out"
             )
+    rules = recipe.rules_for(name)
     clash = _clash(name, quantize, sparsify, taken)
     if clash is not None:
-        return Plan(name, f"its compressed form needs the tensor name {clash!r}, which another weight has")
-    return Plan(name, "", prune, quantize, axis, sparsify is not None)
+        reason = f"its compressed form needs the tensor name {clash!r}, which another weight has"
+        return Plan(name, reason, rules=rules)
+    return Plan(name, "", prune, quantize, axis, sparsify is not None, rules)
 
 
 def _clash(

@@ -15,7 +15,7 @@ from .criteria import Criterion, Scope, check_criterion, check_scope
 from .floats import FLOAT_NAMES, as_float32, as_native, check_floats, explain_not_finite, is_float
 from .outputs import check_apart, check_out, is_same_memory
 
-__all__ = ["prune"]
+__all__ = ["Job", "prune", "standard_deviation"]
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def _run(jobs: list[Job], criterion: Criterion, scope: Scope) -> None:
                 for job in jobs:
                     _prune_below(job, criterion.value)
             case "threshold_std":
-                thresholds = [criterion.value * _standard_deviation(group) for group in groups]
+                thresholds = [criterion.value * standard_deviation(group) for group in groups]
                 for group, threshold in zip(groups, thresholds, strict=True):
                     for job in group:
                         _prune_below(job, threshold)
@@ -251,7 +251,7 @@ def threshold_bits(threshold: float, dtype: np.dtype[Any]) -> int:
     return int(rounded.view(f"u{dtype.itemsize}")) + (float(rounded) < threshold)
 
 
-def _standard_deviation(jobs: list[Job]) -> float:
+def standard_deviation(jobs: list[Job]) -> float:
     """Return the population standard deviation of all weights of the jobs together, 0 if there are none."""
     parts = []
     for job in jobs:

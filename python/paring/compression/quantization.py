@@ -13,13 +13,15 @@ import numpy.typing as npt
 from .. import _core
 from ..weights import GRANULARITIES, Granularity, QuantizedWeight, packed_row_bytes
 from .floats import as_float32, check_floats, explain_not_finite
+from .gguf_convention import GROUP_SIZE, quantize_blocks
 from .outputs import check_out
 
 __all__ = ["Convention", "QuantizeSettings", "quantize", "quantize_named"]
 
-Convention = Literal["paring", "compressed-tensors"]
-CONVENTIONS: tuple[Convention, ...] = ("paring", "compressed-tensors")
+Convention = Literal["paring", "compressed-tensors", "gguf"]
+CONVENTIONS: tuple[Convention, ...] = ("paring", "compressed-tensors", "gguf")
 MAX_GROUP_SIZE = 2**31 - 1
+BLOCK = 1 << 22  # elements copied at a time
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,22 @@ class QuantizeSettings:
             raise ValueError(
                 f"convention: expected {' or '.join(map(repr, CONVENTIONS))}, got {self.convention!r}"
             )
+        if self.convention == "gguf":
+            self._check_gguf()
+
+    def _check_gguf(self) -> None:
+        """Raise ValueError unless these are the settings of Q8_0 or Q4_0."""
+        for name, allowed in (
+            ("bits", (8, 4)),
+            ("granularity", ("group",)),
+            ("group_size", (GROUP_SIZE,)),
+            ("symmetric", (True,)),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"convention 'gguf': expected {name} {' or '.join(map(repr, allowed))}, "
+                    f"got {getattr(self, name)!r}"
+                )
 
 
 def quantize(
@@ -85,11 +103,13 @@ def quantize(
     axis : int
         Which axis of `w` holds the output channels; groups run along all the others, flattened. 0 for
         PyTorch, -1 for Keras. With an axis other than the first, `w` is copied to bring it there.
-    convention : {"paring", "compressed-tensors"}
+    convention : {"paring", "compressed-tensors", "gguf"}
         "paring": symmetric 8 bits use -127..127 with scale = max|w| / 127. Symmetric fewer bits use all
         codes, -8..7 for 4, with scale = (the weight of largest magnitude, with its sign) / -8, as GGUF's
         Q4_0 does. "compressed-tensors": the formulas of that library: max|w| / 127.5 and / 7.5, all codes,
-        scales of at least 2**-23.
+        scales of at least 2**-23. "gguf": the formulas of Q8_0 and Q4_0 as GGUF files hold them, for 8 or 4
+        bits, symmetric, granularity "group", group_size 32; scales are float16, and weights beyond them a
+        ValueError. (Such a file wants a last axis that is a multiple of 32.)
     out : QuantizedWeight, optional
         A result of the same description, whose arrays are overwritten: no memory is asked for. After an error
         they hold anything.
@@ -98,7 +118,7 @@ def quantize(
     -------
     QuantizedWeight
         `out`, or a new one. A channel or group of zeros, or of weights so small that its scale would be no
-        normal float32, has scale 1 and codes that mean 0.
+        normal float32, has scale 1 and codes that mean 0; by convention "gguf" a scale of 0 or -0.
 
     Raises
     ------
@@ -184,25 +204,38 @@ def quantize_named(
         out = empty_weight(array.shape, settings, axis)
     else:
         _check_quantized_out(out, array, settings, axis, label)
-    # Channels first. Where this is not the memory as it lies, it is the one copy made.
-    matrix = as_float32(np.moveaxis(array, axis, 0) if array.ndim else array).reshape(
-        out.channels, out.columns
-    )
+    channels_first = np.moveaxis(array, axis, 0) if array.ndim else array.reshape(1)
+    per_tensor = settings.granularity == "tensor"
+    # What is no float32 matrix as it lies is copied to one, some channels at a time where they do not share a scale.
+    step = out.channels if per_tensor or _is_matrix(channels_first) else max(1, BLOCK // max(out.columns, 1))
     try:
-        _core.quantize(
-            matrix,
-            settings.bits,
-            settings.granularity == "tensor",
-            out.kernel_group_size,
-            settings.symmetric,
-            settings.convention,
-            out.data,
-            out.scale,
-            out.zero_point,
-        )
+        for start in range(0, max(out.channels, 1), max(step, 1)):
+            rows = slice(start, min(start + step, out.channels))
+            scales = slice(None) if per_tensor else rows
+            matrix = as_float32(channels_first[rows]).reshape(rows.stop - start, out.columns)
+            if settings.convention == "gguf":
+                quantize_blocks(matrix, settings.bits, out.data[rows], out.scale[rows], label, start)
+                continue
+            _core.quantize(
+                matrix,
+                settings.bits,
+                per_tensor,
+                out.kernel_group_size,
+                settings.symmetric,
+                settings.convention,
+                out.data[rows],
+                out.scale[scales],
+                None if out.zero_point is None else out.zero_point[scales],
+            )
     except ValueError as error:
         raise explain_not_finite(array, label, float32=True) or error from None
     return out
+
+
+def _is_matrix(array: npt.NDArray[Any]) -> bool:
+    """Whether kernels can read an array in place."""
+    flags = array.flags
+    return array.dtype.str == np.dtype(np.float32).str and flags.c_contiguous and flags.aligned
 
 
 def _check_quantized_out(

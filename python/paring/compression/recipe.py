@@ -3,118 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, TypeVar
 
-from .criteria import Scope, check_criterion, check_scope
-from .quantization import QuantizeSettings, check_integer
+from ..errors import FormatError
+from .presets import preset_steps
+from .quantization import check_integer
+from .recipe_document import VERSION, parse_document, step_to_dict
+from .recipe_steps import EVERYTHING, PruneStep, QuantizeStep, SparsifyStep, Step, check_pattern, matches
+from .recipe_toml import read_toml, toml_text
 
 __all__ = ["DEFAULT_RECIPE", "PruneStep", "QuantizeStep", "Recipe", "SparsifyStep", "Step"]
 
-EVERYTHING = "*"
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a glob (``*``, ``?``, ``[...]``, case counts) matches a name; a name always matches itself."""
-    return pattern == name or fnmatchcase(name, pattern)
-
-
-def check_pattern(pattern: object, label: str) -> None:
-    """Raise TypeError or ValueError unless `pattern` is a str that can match something."""
-    if not isinstance(pattern, str):
-        raise TypeError(
-            f"{label}: expected a glob such as '*.weight', got {type(pattern).__name__} {pattern!r}"
-        )
-    if not pattern:
-        raise ValueError(f"{label}: expected a glob such as '*.weight', got an empty str")
-
-
-@dataclass(frozen=True)
-class PruneStep:
-    """Prune the weights that `match` names: exactly one criterion, with the meaning it has in `paring.prune`.
-
-    With scope "global" the criterion is taken of all weights together for which this step is the one.
-
-    Examples
-    --------
-    >>> import paring
-    >>> paring.PruneStep(sparsity=0.5, scope="global", match="encoder.*")
-    PruneStep(sparsity=0.5, scope='global', match='encoder.*')
-    """
-
-    threshold: float | None = None
-    sparsity: float | None = None
-    threshold_std: float | None = None
-    structure: str | None = None
-    scope: Scope = "tensor"
-    match: str = EVERYTHING
-
-    kind: ClassVar[Literal["prune"]] = "prune"
-
-    def __post_init__(self) -> None:
-        check_criterion(self.threshold, self.sparsity, self.threshold_std, self.structure)
-        check_scope(self.scope)
-        check_pattern(self.match, "match")
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if v is not None)
-        return f"PruneStep({shown})"
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The criterion as keyword arguments of `prune`."""
-        criteria = ("threshold", "sparsity", "threshold_std", "structure")
-        return {name: getattr(self, name) for name in criteria if getattr(self, name) is not None}
-
-
-@dataclass(frozen=True)
-class QuantizeStep(QuantizeSettings):
-    """Quantize the weights that `match` names, with the settings of `paring.quantize`.
-
-    `axis` holds the output channels; None stands for what the source of the weights implies: -1 for Keras,
-    else 0.
-
-    Examples
-    --------
-    >>> import paring
-    >>> paring.QuantizeStep(bits=4, granularity="group", group_size=64).bits
-    4
-    """
-
-    axis: int | None = None
-    match: str = EVERYTHING
-
-    kind: ClassVar[Literal["quantize"]] = "quantize"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.axis is not None:
-            check_integer(self.axis, "axis")
-        check_pattern(self.match, "match")
-
-
-@dataclass(frozen=True)
-class SparsifyStep:
-    """Store the weights that `match` names as CSR (after pruning and quantizing them, if other steps say so).
-
-    Examples
-    --------
-    >>> import paring
-    >>> paring.SparsifyStep(match="decoder.*.weight")
-    SparsifyStep(match='decoder.*.weight')
-    """
-
-    match: str = EVERYTHING
-
-    kind: ClassVar[Literal["sparsify"]] = "sparsify"
-
-    def __post_init__(self) -> None:
-        check_pattern(self.match, "match")
-
-
-Step = PruneStep | QuantizeStep | SparsifyStep
+MAX_SIZE = 2**63 - 1
 S = TypeVar("S", PruneStep, QuantizeStep, SparsifyStep)
 
 
@@ -157,15 +60,136 @@ class Recipe:
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", _as_tuple(self.steps, "steps", "a list of steps"))
         object.__setattr__(self, "skip", _as_tuple(self.skip, "skip", "a list of globs"))
-        for step in self.steps:
+        for number, step in enumerate(self.steps):
             if not isinstance(step, Step):
                 raise TypeError(
-                    f"steps: expected PruneStep, QuantizeStep or SparsifyStep, got {type(step).__name__}"
+                    f"steps[{number}]: expected PruneStep, QuantizeStep or SparsifyStep, "
+                    f"got {type(step).__name__}"
                 )
-        for pattern in self.skip:
-            check_pattern(pattern, "skip")
-        if check_integer(self.min_size, "min_size") < 0:
-            raise ValueError(f"min_size: expected 0 or more, got {self.min_size}")
+        for number, pattern in enumerate(self.skip):
+            check_pattern(pattern, f"skip[{number}]")
+        object.__setattr__(self, "min_size", check_integer(self.min_size, "min_size"))
+        if not 0 <= self.min_size <= MAX_SIZE:
+            raise ValueError(f"min_size: expected 0 to 2**63 - 1, got {self.min_size}")
+
+    @classmethod
+    def preset(cls, name: str, skip: Sequence[str] = (), min_size: int = 1024) -> Recipe:
+        """Return the recipe that a name stands for; upper and lower case are the same.
+
+        "int8" (the default of `paring.compress`), "int4", "sparse", "sparse-90", "sparse-90-int8"; the schemes of
+        compressed-tensors "W8A16", "W8A8", "W4A16", "W4A16_ASYM", "W4A8"; and "Q8_0", "Q4_0" of GGUF. They take
+        every weight that a recipe may touch: `skip` leaves out what such tools leave out by habit, such as
+        ``["lm_head.*"]``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If no preset has this name; the message lists those there are.
+
+        Examples
+        --------
+        >>> import paring
+        >>> paring.Recipe.preset("W4A16", skip=["lm_head.*"]).steps[0].group_size
+        128
+        """
+        return cls(preset_steps(name), skip, min_size)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Recipe:
+        """Return the recipe that `to_dict` made a dict of, or that a person wrote as one.
+
+        Defaults may be left out. ``preset`` names a preset whose steps come before ``steps``: in `steps`, and in
+        the rules of a report, they count from 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a key that nobody knows, one that is missing, or a value that does not fit; the message starts
+            with its place, such as ``steps[1].group_size``.
+
+        Examples
+        --------
+        >>> import paring
+        >>> paring.Recipe.from_dict({"preset": "int8", "steps": [{"kind": "sparsify", "match": "*.weight"}]}).steps[1]
+        SparsifyStep(match='*.weight')
+        """
+        return cls(**parse_document(document))
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Recipe:
+        """Return the recipe in a TOML file, in UTF-8, of at most 250 kB, with the keys of `from_dict`.
+
+        Raises
+        ------
+        TypeError
+            If `path` is none.
+        FormatError
+            If the file is not TOML, or not a recipe; the message has the path, and the line or the step.
+        OSError
+            If it cannot be read.
+
+        Examples
+        --------
+        >>> import paring, pathlib, tempfile
+        >>> text = '''
+        ... preset = "int8"
+        ... skip = ["lm_head.*"]
+        ...
+        ... [[steps]]
+        ... kind = "quantize"
+        ... bits = 4
+        ... granularity = "group"
+        ... match = "model.layers.*"
+        ... '''
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "recipe.toml")
+        ...     size = path.write_text(text)
+        ...     [step.bits for step in paring.Recipe.from_toml(path).steps]
+        [8, 4]
+        """
+        document = read_toml(path)
+        try:
+            return cls.from_dict(document)
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"{os.fspath(path)}: {error}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as JSON-able values: ``{"version": 1, "skip": [...], "min_size": ..., "steps": [...]}``.
+
+        Nothing is lost: `from_dict` gives an equal recipe, also in a version of paring with other defaults.
+
+        Examples
+        --------
+        >>> import paring
+        >>> paring.Recipe([paring.SparsifyStep()]).to_dict()
+        {'version': 1, 'skip': [], 'min_size': 1024, 'steps': [{'kind': 'sparsify', 'match': '*'}]}
+        """
+        return {
+            "version": VERSION,
+            "skip": list(self.skip),
+            "min_size": self.min_size,
+            "steps": [step_to_dict(step) for step in self.steps],
+        }
+
+    def to_toml(self) -> str:
+        """Return the recipe as text that, written to a file in UTF-8, `from_toml` reads back equal.
+
+        Examples
+        --------
+        >>> import paring
+        >>> print(paring.Recipe([paring.PruneStep(sparsity=0.5)], skip=["*.bias"]).to_toml())
+        version = 1
+        skip = ["*.bias"]
+        min_size = 1024
+        <BLANKLINE>
+        [[steps]]
+        kind = "prune"
+        sparsity = 0.5
+        scope = "tensor"
+        match = "*"
+        <BLANKLINE>
+        """
+        return toml_text(self.to_dict())
 
     def step_for(self, kind: type[S], name: str) -> S | None:
         """Return the step of this kind that counts for a weight, or None."""
@@ -178,6 +202,26 @@ class Recipe:
     def skipped_by(self, name: str) -> str | None:
         """Return the pattern of `skip` that matches a weight, or None."""
         return next((pattern for pattern in self.skip if matches(pattern, name)), None)
+
+    def rules_for(self, name: str) -> tuple[str, ...]:
+        """Return what decides about a weight, as reports say it: the glob that skips it, or the steps that count.
+
+        Examples
+        --------
+        >>> import paring
+        >>> paring.Recipe([paring.QuantizeStep()], skip=["lm_head.*"]).rules_for("lm_head.weight")
+        ("skip[0] 'lm_head.*'",)
+        >>> paring.Recipe([paring.QuantizeStep(), paring.SparsifyStep(match="a*")]).rules_for("a.weight")
+        ("steps[0] quantize '*'", "steps[1] sparsify 'a*'")
+        """
+        for number, pattern in enumerate(self.skip):
+            if matches(pattern, name):
+                return (f"skip[{number}] {pattern!r}",)
+        last = {step.kind: number for number, step in enumerate(self.steps) if matches(step.match, name)}
+        return tuple(
+            f"steps[{number}] {self.steps[number].kind} {self.steps[number].match!r}"
+            for number in sorted(last.values())
+        )
 
     def check_names(self, names: Iterable[str]) -> None:
         """Raise ValueError if a pattern (other than ``*``) matches none of these names, naming near ones."""

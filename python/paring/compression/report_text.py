@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .loss import LOSS_BOUND_DB
-
-if TYPE_CHECKING:
-    from .report import Report, ReportRow
+from .report_rows import ReportRow, add_rows, worst_rows
 
 __all__ = ["report_text"]
 
@@ -28,15 +25,16 @@ HEADINGS = (
 LEFT_COLUMNS = 4  # text; the numbers after them are aligned to the right
 
 
-def report_text(report: Report) -> str:
-    """Return the text of a report, without a newline at the end."""
-    changed = [row for row in report.rows if not row.kept]
+def report_text(rows: Sequence[ReportRow]) -> str:
+    """Return the text of a report with these rows, without a newline at the end."""
+    changed = [row for row in rows if not row.kept]
     parts = [
         _table([HEADINGS, *map(_cells, changed)]) if changed else "No weight was changed.",
-        _kept_text([row for row in report.rows if row.kept]),
+        _rules_text(rows),
+        _kept_text([row for row in rows if row.kept]),
         _notes_text([row for row in changed if row.reason]),
-        _total_text(report),
-        _loss_text(report, changed),
+        _total_text(rows),
+        _loss_text(changed),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -72,6 +70,23 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
+def _rules_text(rows: Sequence[ReportRow]) -> str:
+    """Return which step took which weights; empty if all steps go for all weights, one of a kind."""
+    by_rule: dict[str, list[ReportRow]] = {}
+    for row in rows:
+        for rule in row.rules:
+            if rule.startswith("steps["):
+                by_rule.setdefault(rule, []).append(row)
+    kinds = [rule.split(" ", 2)[1] for rule in by_rule]
+    if len(set(kinds)) == len(kinds) and all(rule.endswith(" '*'") for rule in by_rule):
+        return ""
+    lines = ["Which step took which weights (of each kind the last that matches a weight counts)"]
+    # By the number of the step: what stands before the bracket is the same for all.
+    for rule in sorted(by_rule, key=lambda rule: int(rule[len("steps[") : rule.index("]")])):
+        lines.append(f"  {rule}: {_count(by_rule[rule])} ({_names(by_rule[rule])})")
+    return "\n".join(lines)
+
+
 def _kept_text(kept: Sequence[ReportRow]) -> str:
     if not kept:
         return ""
@@ -88,19 +103,21 @@ def _notes_text(rows: Sequence[ReportRow]) -> str:
     return "\n".join(["Notes", *(f"  {row.name}: {row.reason}" for row in rows)]) if rows else ""
 
 
-def _total_text(report: Report) -> str:
+def _total_text(rows: Sequence[ReportRow]) -> str:
+    totals = add_rows(rows)
     smaller = (
-        f"{report.ratio:.2f} times smaller" if report.bytes_after < report.bytes_before else "no smaller"
+        f"{totals.ratio:.2f} times smaller" if totals.bytes_after < totals.bytes_before else "no smaller"
     )
     return (
-        f"Total: {_count(report.rows)} with {report.size:,} numbers, "
-        f"{report.bytes_before:,} -> {report.bytes_after:,} bytes "
-        f"({smaller}, {report.bits_per_weight:.2f} bits a number)"
+        f"Total: {_count(rows)} with {totals.size:,} numbers, "
+        f"{totals.bytes_before:,} -> {totals.bytes_after:,} bytes "
+        f"({smaller}, {totals.bits_per_weight:.2f} bits a number)"
     )
 
 
-def _loss_text(report: Report, changed: Sequence[ReportRow]) -> str:
-    losses = report.losses
+def _loss_text(changed: Sequence[ReportRow]) -> str:
+    worst = worst_rows(changed)
+    losses = [row for row in worst if row.loses_much]
     if losses:
         return (
             f"WARNING: {len(losses):,} of the {len(changed):,} changed weights lose much: their SQNR is "
@@ -108,10 +125,9 @@ def _loss_text(report: Report, changed: Sequence[ReportRow]) -> str:
             f"{_names(losses, with_loss=True)}. Look at the model's answers before you use it. "
             f"What helps: {'; '.join(_advice(losses))}."
         )
-    worst = report.worst(1)
     if worst:
         return (
-            f"Loss: of the {_count(changed, 'changed weight')}, {_names(worst, with_loss=True)} loses most; "
+            f"Loss: of the {_count(changed, 'changed weight')}, {_names(worst[:1], with_loss=True)} loses most; "
             f"those under {LOSS_BOUND_DB:g} dB would be warned of here."
         )
     return "Loss: none, every number is what it was." if changed else ""

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..formats import read
+from ..formats.arrays import EXTENSION_DTYPES
 from ..formats.weight_file import WeightFile
 from ..weights import QuantizedWeight, SparseWeight, Weight
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Outline", "Source", "open_source"]
 
 BORROWED_DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
     "torch.bfloat16": ("int16", np.dtype(ml_dtypes.bfloat16)),
@@ -24,6 +25,14 @@ BORROWED_DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
     "torch.float8_e5m2": ("uint8", np.dtype(ml_dtypes.float8_e5m2)),
 }
 """PyTorch dtypes that its ``numpy()`` refuses: the one to view them as, and what they are then."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a weight without its values: of a compressed one not the dtype."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class Source:
         In the order of the source.
     fetch : callable
         From a name to its weight, which may be looked up more than once.
+    outline : callable
+        From a name to its `Outline`; of a weight that cannot be looked up it raises what looking it up does.
     axis : int
         Which axis of a weight holds the output channels by the habit of the source.
     live : bool
@@ -46,6 +57,7 @@ class Source:
 
     names: tuple[str, ...]
     fetch: Callable[[str], Weight]
+    outline: Callable[[str], Outline]
     axis: int = 0
     live: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
@@ -75,9 +87,14 @@ def _from_mapping(weights: Mapping[Any, Any], live: bool) -> Source:
     for name in weights:
         if not isinstance(name, str):
             raise TypeError(f"name of a weight: expected str, got {type(name).__name__} {name!r}")
+
+    def fetch(name: str) -> Weight:
+        return as_weight(weights[name], repr(name))
+
     return Source(
         names=tuple(weights),
-        fetch=lambda name: as_weight(weights[name], repr(name)),
+        fetch=fetch,
+        outline=_outline_in_file(weights) if isinstance(weights, WeightFile) else _outline_by(fetch),
         live=live,
         metadata=dict(weights.metadata) if isinstance(weights, WeightFile) else {},
     )
@@ -85,12 +102,41 @@ def _from_mapping(weights: Mapping[Any, Any], live: bool) -> Source:
 
 def _from_list(arrays: Any) -> Source:
     by_name = {str(i): array for i, array in enumerate(arrays)}
+
+    def fetch(name: str) -> Weight:
+        return as_weight(by_name[name], repr(name))
+
     return Source(
         names=tuple(by_name),
-        fetch=lambda name: as_weight(by_name[name], repr(name)),
+        fetch=fetch,
+        outline=_outline_by(fetch),
         axis=-1,
         live=True,
     )
+
+
+def _outline_by(fetch: Callable[[str], Weight]) -> Callable[[str], Outline]:
+    def outline(name: str) -> Outline:
+        weight = fetch(name)
+        return Outline(weight.shape, weight.dtype if isinstance(weight, np.ndarray) else None)
+
+    return outline
+
+
+def _outline_in_file(weights: WeightFile) -> Callable[[str], Outline]:
+    """Go by what the file says, so that nothing is decoded just to be planned."""
+
+    def outline(name: str) -> Outline:
+        info = weights.describe(name)
+        if info.kind != "array":
+            return Outline(info.shape)
+        try:
+            dtype = EXTENSION_DTYPES.get(info.dtype) or np.dtype(info.dtype)
+        except TypeError:  # the file's own name of a dtype that cannot be read
+            return _outline_by(weights.__getitem__)(name)
+        return Outline(info.shape, dtype)
+
+    return outline
 
 
 def as_weight(value: Any, label: str) -> Weight:

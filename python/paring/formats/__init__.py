@@ -7,21 +7,26 @@ a function that writes them; `naming` makes weights of tensors, the same way for
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from ..weights import Weight
 from . import npy, npz, safetensors
+from .atomic import Opening, replacing
+from .counting import CountedFile
+from .folders import find_in_folder
+from .gguf.writer import write_weights as write_gguf
 from .limits import DEFAULT_LIMITS, Limits
 from .naming import DESCRIPTION_KEY, split_weights
 from .readers import any_of, open_tensors
-from .shards import find_in_folder
 from .strict_json import is_unicode
 from .weight_file import WeightFile, WeightInfo
 
-__all__ = ["Limits", "WeightFile", "WeightInfo", "read", "write"]
+__all__ = ["Limits", "WeightFile", "WeightInfo", "check_suffix", "file_bytes", "read", "write"]
 
-WRITABLE = (".safetensors", ".npz", ".npy")
+WRITABLE = (".safetensors", ".npz", ".npy", ".gguf")
 
 
 def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> WeightFile:
@@ -30,8 +35,9 @@ def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> We
     Parameters
     ----------
     path : str or path
-        A ``.safetensors``, ``.npz`` or ``.npy`` file, the ``*.index.json`` of a checkpoint cut into several
-        ``.safetensors``, or a folder that holds exactly one of either.
+        A ``.safetensors``, ``.npz``, ``.npy``, ``.gguf``, ``.onnx``, ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` file,
+        the ``*.index.json`` of a checkpoint cut into several files, or a folder that holds one of these. Weights that
+        the package compressed-tensors has quantized are understood, and matrices that SciPy saved as ``.npz``.
     limits : Limits
         How much the file may ask for.
 
@@ -80,26 +86,30 @@ def write(
 
     Arrays are stored bit for bit, row-major and little-endian. The file is written beside `path` and renamed
     at the end, so that a failure leaves an old file as it was; `path` may be the very file `weights` were
-    read from. The same weights and metadata give the same bytes (for ``.npz``: in the same order).
+    read from. The same weights and metadata give the same bytes (``.npz`` and ``.gguf``: in the same order).
 
     Parameters
     ----------
     path : str or path
-        ``.safetensors``, ``.npz`` (not compressed by zip) or ``.npy`` (one array, named by the file).
+        ``.safetensors``, ``.npz`` (not compressed by zip), ``.npy`` (one array, named by the file) or ``.gguf``.
+        Quantized weights in a ``.safetensors`` follow the package compressed-tensors, and its metadata say so.
     weights : mapping of str to ndarray, QuantizedWeight or SparseWeight
         Arrays are looked up twice and not kept, so a lazy mapping may be larger than memory.
         ``.safetensors`` holds booleans, integers, floats of 16 to 64 bits, bfloat16, two 8-bit floats and
-        complex64; ``.npz`` all of these and the other fixed-size dtypes of NumPy, text among them.
+        complex64; ``.npz`` all of these and the other fixed-size dtypes of NumPy, text among them; ``.gguf``
+        floats of 16 to 64 bits, bfloat16, signed integers, and what ``paring.quantize(..., granularity="group",
+        convention="gguf")`` gives, as Q8_0 and Q4_0, where the last axis is a multiple of 32.
     metadata : mapping of str to str, optional
         Stored beside the weights (not in ``.npy``). By default those of `weights` if it was read from a file.
-        ``.safetensors`` also gets ``"format": "pt"``, which other readers look for, unless it is given.
+        ``.safetensors`` also gets ``"format": "pt"``, which other readers look for, unless it is given. The entry
+        "gguf" is JSON of the keys of a ``.gguf`` file, as `read` gives it; the others lie in one of its keys.
 
     Raises
     ------
     TypeError
         If something is neither array nor weight, an array holds objects, or a name or metadata is no str.
     ValueError
-        If the suffix is unknown, the format cannot hold a dtype, or two weights need the same tensor name
+        If the suffix is unknown, the format cannot hold a weight exactly, or two weights need the same tensor name
         (a quantized ``"a"`` has an ``"a_scale"``). In these cases nothing is written.
     OSError
         If the file cannot be written; the old one is still there.
@@ -114,20 +124,45 @@ def write(
     True
     >>> folder.cleanup()
     """
-    place = Path(path)
+    _write(Path(path), weights, metadata, replacing)
+
+
+def file_bytes(
+    path: str | os.PathLike[str],
+    weights: Mapping[str, Weight],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Return the size of the file that `write` would make of the same arguments, or raise what it would."""
+    counted = CountedFile()
+
+    @contextmanager
+    def counting(place: Path) -> Iterator[BinaryIO]:
+        yield counted
+
+    _write(Path(path), weights, metadata, counting)
+    return counted.size
+
+
+def _write(
+    place: Path, weights: Mapping[str, Weight], metadata: Mapping[str, str] | None, opening: Opening
+) -> None:
     suffix = check_suffix(place)
     if not isinstance(weights, Mapping):
         raise TypeError(f"weights: expected a mapping of names to weights, got {type(weights).__name__}")
     if suffix == ".npy" and metadata:
         raise ValueError(f"{place}: a .npy file has no place for metadata: write .safetensors or .npz")
     text = _check_metadata(metadata, weights)
+    if suffix == ".gguf":
+        write_gguf(place, weights, text, opening)
+        return
     tensors, descriptions = split_weights(weights)
     if suffix == ".safetensors":
-        safetensors.write_tensors(place, tensors, descriptions, text)
+        safetensors.write_tensors(place, tensors, descriptions, text, opening)
     elif suffix == ".npz":
-        npz.write_tensors(place, tensors, descriptions, text)
+        npz.write_tensors(place, tensors, descriptions, text, opening)
     else:
-        npy.write_tensors(place, tensors, descriptions)
+        npy.write_tensors(place, tensors, descriptions, opening)
 
 
 def check_suffix(path: Path) -> str:

@@ -6,6 +6,7 @@ the map, and no deflated one can ask for more memory than the file's size allows
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -17,7 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import FormatError
-from .arrays import map_file
+from .arrays import map_file, open_file
+from .limits import Limits
 
 __all__ = ["Archive", "ArchiveWriter", "writing_archive"]
 
@@ -26,7 +28,9 @@ LOCAL_MAGIC = b"PK\x03\x04"
 END_BYTES = 22  # the end record, all that an empty archive has
 ENCRYPTED = 0x1
 MAX_DEFLATE_RATIO = 1032  # 258 bytes from 2 bits, the most that deflate can say
-INPUT_BYTES = 1 << 16  # so one step inflates to at most 64 MiB
+INPUT_BYTES = 1 << 12  # so one step inflates to at most 4 MiB
+MAX_DESCRIPTION_RATIO = 16
+"""What describes members is short beside them, deflated or not; parsing it may take a hundred times its size."""
 
 MEMBER_ALIGNMENT = 64
 ALIGNMENT_FIELD = 0xD935  # the "extra" field that zipalign pads with: u16 alignment, then zeros
@@ -47,8 +51,27 @@ class Archive:
         for member in _read_directory(path):
             if member.filename in self.members:
                 raise FormatError(f"{path}: expected every member once, got {member.filename!r} twice")
-            if not member.is_dir():
+            if not member.filename.endswith("/"):  # the others are folders
                 self.members[member.filename] = member
+        # Many members over the same bytes would inflate to as many times the file. A size beyond the file is told
+        # when its member is looked up.
+        sizes = (member.compress_size for member in self.members.values())
+        total = sum(size for size in sizes if size <= self.file_bytes)
+        if total > self.file_bytes:
+            raise FormatError(
+                f"{path}: expected members that share no bytes, got {total} bytes of them in a file of "
+                f"{self.file_bytes} bytes"
+            )
+
+    def check_description(self, name: str, limits: Limits) -> None:
+        """Raise FormatError if a member that describes the others inflates to more than it has to say."""
+        size, where = self.members[name].file_size, f"{self.path}: member {name!r}"
+        limits.check_header(size, where)
+        if size > MAX_DESCRIPTION_RATIO * self.file_bytes:
+            raise FormatError(
+                f"{where}: expected at most {MAX_DESCRIPTION_RATIO} times the {self.file_bytes} bytes of the file, "
+                f"got a size of {size}"
+            )
 
     def prefix(self, name: str, size: int) -> bytes:
         """Return the first `size` bytes of a member, or all of it if it is shorter."""
@@ -62,12 +85,16 @@ class Archive:
                 break
         return result
 
-    def content(self, name: str) -> Any:
+    def check(self, name: str) -> None:
+        """Raise FormatError unless the sizes of a member can be true; `content` and `prefix` do so by themselves."""
+        self._raw(name)
+
+    def content(self, name: str, *, verify: bool = True) -> Any:
         """Return the bytes of a member as a buffer, its checksum verified (of a stored one: once)."""
         member, raw = self._raw(name)
         where = f"{self.path}: member {name!r}"
         if member.compress_type == zipfile.ZIP_STORED:
-            if name not in self._checked:
+            if verify and name not in self._checked:
                 _check_sum(zlib.crc32(raw), member, where)
                 self._checked.add(name)
             return raw
@@ -76,7 +103,7 @@ class Archive:
         for block in _inflate(raw, member, where):
             result[reached : reached + len(block)] = np.frombuffer(block, np.uint8)
             reached += len(block)
-            checksum = zlib.crc32(block, checksum)
+            checksum = zlib.crc32(block, checksum) if verify else member.CRC
         _check_sum(checksum, member, where)
         return result
 
@@ -111,7 +138,7 @@ class Archive:
 
 
 def _read_directory(path: Path) -> list[zipfile.ZipInfo]:
-    with path.open("rb") as file:
+    with os.fdopen(open_file(path), "rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return archive.infolist()

@@ -6,7 +6,9 @@ import math
 import mmap
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +19,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 
-__all__ = ["EXTENSION_DTYPES", "TensorInfo", "array_at", "map_file", "nbytes"]
+__all__ = ["EXTENSION_DTYPES", "TensorInfo", "array_at", "map_file", "nbytes", "open_file", "opening_through"]
 
 EXTENSION_DTYPES: dict[str, np.dtype[Any]] = {
     name: np.dtype(getattr(ml_dtypes, name)) for name in ("bfloat16", "float8_e5m2", "float8_e4m3fn")
@@ -68,20 +70,69 @@ def nbytes(shape: Sequence[Any], dtype: np.dtype[Any]) -> int:
     return count * itemsize
 
 
-def map_file(path: Path, minimum: int, what: str) -> mmap.mmap:
-    """Map a whole file for reading; FormatError if it is shorter than `minimum` (> 0) bytes of `what`."""
-    mode = path.stat().st_mode
+Opener = Callable[[Path], int]
+"""Opens a file for reading and returns the descriptor, which the caller closes."""
+
+_opener: ContextVar[Opener | None] = ContextVar("opener", default=None)
+
+
+@contextmanager
+def opening_through(opener: Opener) -> Iterator[None]:
+    """Let `open_file` call `opener` inside the block, and with it every reader, which cannot forget to.
+
+    For files that another file names: what is read is the descriptor that was checked, not whatever has the
+    name by then. It holds for the calling thread, or task.
+    """
+    token = _opener.set(opener)
+    try:
+        yield
+    finally:
+        _opener.reset(token)
+
+
+def open_file(path: Path) -> int:
+    """Open a regular file for reading and return the descriptor, which the caller closes.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, OSError
+        If there is no such file, it is a folder, or the system refuses it.
+    ValueError
+        If it is a device, pipe or socket.
+    """
+    opener = _opener.get()
+    if opener is not None:
+        return opener(path)
+    _check_regular(path.stat().st_mode, path)  # before opening, which devices may notice
+    # Nobody waits for the other end of a pipe that took the file's place just now.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        _check_regular(os.fstat(descriptor).st_mode, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(mode: int, path: Path) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{path}: expected a file, got a folder")
     if not stat.S_ISREG(mode):
         raise ValueError(f"{path}: expected a regular file, got a device, pipe or socket")
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+
+
+def map_file(path: Path, minimum: int, what: str) -> mmap.mmap:
+    """Map a whole file for reading; FormatError if it is shorter than `minimum` (> 0) bytes of `what`."""
+    descriptor = open_file(path)
+    try:
+        size = os.fstat(descriptor).st_size
         if size < minimum:
             raise FormatError(
                 f"{path}: expected at least {minimum} bytes ({what}), got a file of {size} bytes"
             )
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(descriptor)
 
 
 def array_at(

@@ -19,7 +19,8 @@ class Limits:
     ----------
     header_bytes : int
         Of what describes the tensors: the JSON of a safetensors file, an index, a pickle, the keys of a GGUF file.
-        Reading may take some 30 times as much memory, so that a header of the default limit can take 3 GB.
+        Reading may take 50 times as much memory, of a pickle or an ONNX graph 100 times, so that one of the default
+        limit can take 10 GB.
     tensors : int
         How many a file, or all shards of a checkpoint together, may hold.
     name_bytes : int

@@ -205,17 +205,8 @@ def rebuild_weight(
     """Return the compressed weight; FormatError if its tensors and its description disagree."""
     contiguous = {s: a if a.flags.c_contiguous else np.asarray(a, order="C") for s, a in parts.items()}
     try:
-        weight = KINDS[description["kind"]].from_tensors(contiguous, description)
-        canonical = weight.tensors()
+        return KINDS[description["kind"]].from_tensors(contiguous, description)
     except KeyError as error:
         raise FormatError(f"{where}: the description lacks {error}") from error
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise FormatError(f"{where}: its tensors and its description disagree: {error}") from error
-    for suffix, array in parts.items():
-        want = canonical.get(suffix)
-        if want is None or (want.dtype, want.shape) != (array.dtype, array.shape):
-            expected = "no such tensor" if want is None else f"{want.dtype} {want.shape}"
-            raise FormatError(
-                f"{where}: tensor {suffix!r}: expected {expected}, got {array.dtype} {array.shape}"
-            )
-    return weight

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, dtype_name, map_file, nbytes
-from .atomic import replacing
+from .atomic import Opening, replacing
 from .limits import DEFAULT_LIMITS, Limits
 from .naming import NamedTensor
 
@@ -160,7 +160,9 @@ class NpyFile:
         )
 
 
-def write_tensors(path: Path, tensors: list[NamedTensor], descriptions: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: Path, tensors: list[NamedTensor], descriptions: Mapping[str, Any], opening: Opening = replacing
+) -> None:
     """Write the one array there may be; its name becomes the file's."""
     if descriptions:
         raise ValueError(
@@ -178,7 +180,7 @@ def write_tensors(path: Path, tensors: list[NamedTensor], descriptions: Mapping[
             "write .safetensors or .npz"
         )
     header = header_bytes(tensor.dtype, tensor.shape, f"{path}: {tensor.name!r}")
-    with replacing(path) as file:
+    with opening(path) as file:
         file.write(header)
         for chunk in tensor.chunks():
             file.write(chunk)

@@ -5,6 +5,9 @@ That member, ``__paring__.npy``, holds UTF-8 JSON as a ``uint8`` vector, and is 
     {"version": 1, "weights": descriptions, "metadata": {str: str}, "dtypes": {tensor: "bfloat16"}}
 
 A bfloat16 array lies in the file as two-byte ``void``, as `numpy.savez` would write it.
+
+A file with one sparse matrix of floats and nothing else is one that SciPy loads too: its arrays are called ``data``,
+``indices``, ``indptr`` and ``shape`` there, without the name of the weight, which the note has under ``scipy``.
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .archive import MAX_NAME_BYTES, Archive, writing_archive
-from .arrays import EXTENSION_DTYPES, TensorInfo, array_at
-from .atomic import replacing
+from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, nbytes
+from .atomic import Opening, replacing
 from .limits import DEFAULT_LIMITS, Limits
 from .naming import VERSION, NamedTensor, check_descriptions
 from .npy import MAX_PREFIX_BYTES, Header, header_bytes, parse_header
+from .scipy_sparse import MARKS, PARTS, describe_matrix, exact_float32, name_for_scipy
 from .strict_json import parse_object, string_map
 
 __all__ = ["NpzFile", "write_tensors"]
@@ -50,15 +54,25 @@ class NpzFile:
         self.metadata: dict[str, str] = {}
         self.descriptions: dict[str, dict[str, Any]] = {}
         self._dtypes: dict[str, np.dtype[Any]] = {}
+        self._to_float32: str | None = None
         if NOTE_NAME in self._members:
-            self._read_note()
+            self._read_note(limits)
             del self._members[NOTE_NAME]
+        else:
+            description = describe_matrix(self, path.stem)
+            if description is not None:
+                self._rename_matrix(path.stem)
+                self.descriptions = {path.stem: description}
+                self._to_float32 = f"{path.stem}.data"
 
     def names(self) -> list[str]:
         return list(self._members)
 
     def info(self, name: str) -> TensorInfo:
         info = self._header(name).info
+        if name == self._to_float32:
+            float32 = np.dtype(np.float32)
+            return TensorInfo(float32.name, info.shape, nbytes(info.shape, float32))
         dtype = self._dtypes.get(name)
         return info if dtype is None else TensorInfo(dtype.name, info.shape, info.nbytes)
 
@@ -66,7 +80,9 @@ class NpzFile:
         header = self._header(name)
         content = self._archive.content(self._members[name])
         dtype = self._dtypes.get(name, header.dtype)
-        return array_at(content, header.data_start, header.shape, dtype, self._where(name), header.order)
+        where = self._where(name)
+        array = array_at(content, header.data_start, header.shape, dtype, where, header.order)
+        return exact_float32(array, where) if name == self._to_float32 and dtype != np.float32 else array
 
     def _where(self, name: str) -> str:
         return f"{self.path}: member {self._members[name]!r}"
@@ -82,8 +98,9 @@ class NpzFile:
             self._headers[name] = header
         return self._headers[name]
 
-    def _read_note(self) -> None:
+    def _read_note(self, limits: Limits) -> None:
         where = self._where(NOTE_NAME)
+        self._archive.check_description(self._members[NOTE_NAME], limits)
         array = self.tensor(NOTE_NAME)
         if array.dtype != np.uint8 or array.ndim != 1:
             raise FormatError(f"{where}: expected a vector of uint8, got {array.dtype} {array.shape}")
@@ -97,6 +114,24 @@ class NpzFile:
                     f"file, got {dtype!r} for {name!r}"
                 )
             self._dtypes[name] = EXTENSION_DTYPES[dtype]
+        if "scipy" in note:
+            weight = note["scipy"]
+            if not isinstance(weight, str) or list(self.descriptions) != [weight]:
+                raise FormatError(f"{where}: scipy: expected the name of the one weight, got {weight!r}")
+            if set(self._members) != {*PARTS, *MARKS, NOTE_NAME}:
+                raise FormatError(
+                    f"{where}: scipy: expected arrays {', '.join(PARTS)} and {', '.join(MARKS)}"
+                )
+            self._rename_matrix(weight)
+
+    def _rename_matrix(self, weight: str) -> None:
+        """Call the arrays that SciPy made of a matrix what ours are called."""
+        for mark in MARKS:
+            self._members.pop(mark, None)
+        self._headers = {}
+        self._members = {
+            f"{weight}.{name}" if name in PARTS else name: member for name, member in self._members.items()
+        }
 
 
 def write_tensors(
@@ -104,8 +139,12 @@ def write_tensors(
     tensors: list[NamedTensor],
     descriptions: Mapping[str, dict[str, Any]],
     metadata: Mapping[str, str],
+    opening: Opening = replacing,
 ) -> None:
     """Write an archive of stored members, in the order given, one tensor at a time in memory."""
+    matrix = name_for_scipy(tensors, descriptions)
+    if matrix is not None:
+        tensors = matrix[1]
     headers = []
     for tensor in tensors:
         if tensor.name == NOTE_NAME:
@@ -118,8 +157,8 @@ def write_tensors(
         extension = tensor.dtype.name in EXTENSION_DTYPES
         dtype = np.dtype((np.void, tensor.dtype.itemsize)) if extension else tensor.dtype
         headers.append(header_bytes(dtype, tensor.shape, f"{path}: {tensor.name!r}"))
-    note = _note(tensors, descriptions, metadata)
-    with replacing(path) as file, writing_archive(file) as archive:
+    note = _note(tensors, descriptions, metadata, None if matrix is None else matrix[0])
+    with opening(path) as file, writing_archive(file) as archive:
         for tensor, header in zip(tensors, headers, strict=True):
             size = len(header) + tensor.nbytes
             archive.add(tensor.name + MEMBER_SUFFIX, size, chain([header], tensor.chunks()))
@@ -129,11 +168,16 @@ def write_tensors(
 
 
 def _note(
-    tensors: list[NamedTensor], descriptions: Mapping[str, dict[str, Any]], metadata: Mapping[str, str]
+    tensors: list[NamedTensor],
+    descriptions: Mapping[str, dict[str, Any]],
+    metadata: Mapping[str, str],
+    matrix: str | None,
 ) -> bytes:
     """Return the JSON of the additional member, empty if the arrays say everything."""
     dtypes = {tensor.name: tensor.dtype.name for tensor in tensors if tensor.dtype.name in EXTENSION_DTYPES}
     if not (descriptions or metadata or dtypes):
         return b""
     note = {"version": VERSION, "weights": descriptions, "metadata": dict(metadata), "dtypes": dtypes}
+    if matrix is not None:
+        note["scipy"] = matrix
     return json.dumps(note, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()

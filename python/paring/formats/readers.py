@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
+from .compressed_tensors.file import with_quantized_weights
 from .limits import Limits, check_names
 from .shards import INDEX_SUFFIX, ShardedFile
 from .weight_file import TensorFile
@@ -16,6 +17,12 @@ READERS = {
     ".safetensors": ("safetensors", "SafetensorsFile"),
     ".npz": ("npz", "NpzFile"),
     ".npy": ("npy", "NpyFile"),
+    ".gguf": ("gguf.file", "GgufFile"),
+    ".onnx": ("onnx.file", "OnnxFile"),
+    ".pt": ("torch.file", "TorchFile"),
+    ".pth": ("torch.file", "TorchFile"),
+    ".bin": ("torch.file", "TorchFile"),
+    ".ckpt": ("torch.file", "TorchFile"),
 }
 """Suffix: module of this package, and its class, which is called with a path and `Limits`."""
 
@@ -35,13 +42,19 @@ def open_tensors(path: Path, limits: Limits) -> TensorFile:
         If the file does not hold what its format promises.
     """
     file = _open(path, limits)
+    if path.name.lower().endswith((".safetensors", INDEX_SUFFIX)):
+        file = with_quantized_weights(file, limits)
     check_names(file.names(), limits, str(path))
     return file
 
 
 def _open(path: Path, limits: Limits) -> TensorFile:
     if path.name.endswith(INDEX_SUFFIX):
-        return ShardedFile(path, limits)
+        return ShardedFile(path, limits, _open_one)
+    return _open_one(path, limits)
+
+
+def _open_one(path: Path, limits: Limits) -> TensorFile:
     reader = READERS.get(path.suffix.lower())
     if reader is not None:
         module, name = reader

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, dtype_name, map_file, nbytes
-from .atomic import replacing
+from .atomic import Opening, replacing
+from .compressed_tensors.config import CONFIG_KEY, config_text
 from .limits import DEFAULT_LIMITS, Limits
 from .naming import DESCRIPTION_KEY, NamedTensor, description_text, parse_descriptions
 from .strict_json import parse_object, string_map
@@ -183,11 +184,13 @@ def write_tensors(
     tensors: list[NamedTensor],
     descriptions: Mapping[str, dict[str, Any]],
     metadata: Mapping[str, str],
+    opening: Opening = replacing,
 ) -> None:
     """Write a file whose bytes depend on names and values only, not on their order.
 
     Large items come first, then names in order, so that with the buffer at a multiple of 64 bytes every
-    tensor is aligned for its dtype. One tensor at a time is in memory.
+    tensor is aligned for its dtype. One tensor at a time is in memory. The metadata of a file with quantized weights
+    get a `quantization_config`.
     """
     for tensor in tensors:
         if tensor.name == METADATA_KEY:
@@ -201,7 +204,7 @@ def write_tensors(
             )
     ordered = sorted(tensors, key=lambda tensor: (-tensor.dtype.itemsize, tensor.name))
     header = _header_bytes(path, ordered, descriptions, metadata)
-    with replacing(path) as file:
+    with opening(path) as file:
         file.write(header)
         for tensor in ordered:
             for chunk in tensor.chunks():
@@ -215,6 +218,10 @@ def _header_bytes(
     metadata: Mapping[str, str],
 ) -> bytes:
     entries: dict[str, Any] = {"format": "pt", **metadata}
+    infos = ((t.name, TensorInfo(dtype_name(t.dtype), t.shape, t.nbytes)) for t in tensors)
+    config = config_text(descriptions, infos, entries.pop(CONFIG_KEY, None))
+    if config is not None:
+        entries[CONFIG_KEY] = config
     if descriptions:
         entries[DESCRIPTION_KEY] = description_text(descriptions)
     header: dict[str, Any] = {METADATA_KEY: dict(sorted(entries.items()))}

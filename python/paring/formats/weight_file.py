@@ -116,6 +116,21 @@ class WeightFile(Mapping[str, Weight]):
             f"{f', {compressed} of them compressed' if compressed else ''}, {self.file_bytes:,} bytes>"
         )
 
+    @property
+    def shards(self) -> Mapping[str, TensorFile]:
+        """The files read, by their names in the folder of `path`: one, or the shards of a checkpoint."""
+        shards: Mapping[str, TensorFile] | None = getattr(self._file, "shards", None)
+        return {self.path.name: self._file} if shards is None else shards
+
+    def shard_of(self, name: str) -> str:
+        """Return which of `shards` holds a weight: the first of its tensors, where they are apart."""
+        return self.file_of(next(iter(self._groups[name].values())))
+
+    def file_of(self, tensor: str) -> str:
+        """Return which of `shards` holds a tensor (`WeightInfo.tensors`)."""
+        places: Mapping[str, str] | None = getattr(self._file, "places", None)
+        return self.path.name if places is None else places[tensor]
+
     def describe(self, name: str) -> WeightInfo:
         """Return what the file says about a weight, without reading its values.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["described_shape", "require_contiguous", "restore_axis", "same_array"]
+__all__ = ["described_shape", "require_contiguous", "require_shape_tensor", "restore_axis", "same_array"]
 
 
 def require_contiguous(weight: object, *names: str) -> None:
@@ -38,3 +38,11 @@ def described_shape(description: Mapping[str, Any]) -> tuple[int, ...]:
     if not isinstance(shape, list) or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise ValueError(f"shape: expected a list of sizes, got {shape!r}")
     return tuple(shape)
+
+
+def require_shape_tensor(tensor: npt.NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless a tensor is the ``int64`` vector of these sizes."""
+    if tensor.dtype != np.int64 or tensor.shape != (len(shape),):
+        raise ValueError(f"shape: expected int64 ({len(shape)},), got {tensor.dtype} {tensor.shape}")
+    if tuple(tensor.tolist()) != shape:
+        raise ValueError(f"shape: expected {list(shape)}, got {tensor.tolist()}")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .parts import described_shape, require_contiguous, restore_axis, same_array
+from .parts import described_shape, require_contiguous, require_shape_tensor, restore_axis, same_array
 
 __all__ = ["GRANULARITIES", "Granularity", "QuantizedWeight", "packed_row_bytes"]
 
@@ -22,6 +22,45 @@ GRANULARITIES: tuple[Granularity, ...] = ("tensor", "channel", "group")
 def packed_row_bytes(columns: int, bits: int) -> int:
     """Bytes of one row of ``columns`` codes: a bit stream, padded to whole 32-bit words (one byte a code at 8 bits)."""
     return columns if bits == 8 else 4 * math.ceil(columns * bits / 32)
+
+
+def require_bits_and_axis(bits: int, axis: int, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless there are codes of so many bits, and an axis of that number."""
+    if not 2 <= bits <= 8:
+        raise ValueError(f"bits: expected 2 to 8, got {bits}")
+    if not 0 <= axis < max(len(shape), 1):
+        raise ValueError(f"axis: expected 0 to {max(len(shape), 1) - 1}, got {axis}")
+
+
+def require_codes(zero_point: npt.NDArray[np.int8], bits: int) -> None:
+    """Raise ValueError unless every zero point is a code of so many bits, as it must be to be packed."""
+    half = 1 << (bits - 1)
+    if zero_point.size and not (-half <= zero_point.min() and zero_point.max() < half):
+        raise ValueError(
+            f"zero_point: expected codes of {bits} bits, {-half} to {half - 1}, "
+            f"got {zero_point.min()} to {zero_point.max()}"
+        )
+
+
+def pack_zero_points(zero_point: npt.NDArray[np.int8], bits: int) -> npt.NDArray[Any]:
+    """Return ``(channels, groups)`` zero points as files hold them: int32 words, a stream of bits down each column."""
+    if bits == 8:
+        return zero_point
+    require_codes(zero_point, bits)
+    stream = _core.pack_codes(np.ascontiguousarray(zero_point.T), bits)
+    return np.ascontiguousarray(stream.view("<i4").T)
+
+
+def unpack_zero_points(words: npt.NDArray[Any], bits: int, channels: int) -> npt.NDArray[np.int8]:
+    """Return the ``int8 (channels, groups)`` that `pack_zero_points` packed; raises ValueError for another shape."""
+    expected = packed_row_bytes(channels, bits) // 4
+    if words.ndim != 2 or words.shape[0] != expected:
+        raise ValueError(
+            f"packed zero_point: expected int32 ({expected}, groups) for {channels} channels of {bits} bits, "
+            f"got {words.dtype} {words.shape}"
+        )
+    stream = np.ascontiguousarray(words.T).view(np.uint8)
+    return np.ascontiguousarray(_core.unpack_codes(stream, bits, channels).T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +77,7 @@ class QuantizedWeight:
         ``float32``: ``(1, 1)`` per tensor, ``(channels, 1)`` per channel, ``(channels, ceil(columns / group_size))``
         per group.
     zero_point : ndarray or None
-        ``int8`` of the shape of ``scale``; None for symmetric quantization (all zero).
+        ``int8`` of the shape of ``scale``, each a possible code; None for symmetric quantization (all zero).
     shape : tuple of int
         Shape of the original array.
     bits : int
@@ -71,8 +110,7 @@ class QuantizedWeight:
 
     def __post_init__(self) -> None:
         require_contiguous(self, "data", "scale", "zero_point")
-        if not 2 <= self.bits <= 8:
-            raise ValueError(f"bits: expected 2 to 8, got {self.bits}")
+        require_bits_and_axis(self.bits, self.axis, self.shape)
         if self.granularity not in GRANULARITIES:
             raise ValueError(
                 f"granularity: expected one of {', '.join(GRANULARITIES)}, got {self.granularity!r}"
@@ -83,8 +121,6 @@ class QuantizedWeight:
                 f"group_size: expected a positive number for granularity 'group' and None otherwise, "
                 f"got {self.group_size} for {self.granularity!r}"
             )
-        if not 0 <= self.axis < max(len(self.shape), 1):
-            raise ValueError(f"axis: expected 0 to {len(self.shape) - 1}, got {self.axis}")
         code_dtype = np.dtype(np.int8 if self.bits == 8 else np.uint8)
         expected = (self.channels, packed_row_bytes(self.columns, self.bits))
         if self.data.dtype != code_dtype or self.data.shape != expected:
@@ -150,16 +186,26 @@ class QuantizedWeight:
         return self._restore(matrix)
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the arrays a file holds, keyed by what is appended to the weight's name."""
+        """Return the arrays a file holds, keyed by what is appended to the weight's name.
+
+        Names and layouts are those of compressed-tensors. 8 bits: codes ``int8`` under the name itself. Fewer bits:
+        ``_packed`` ``int32 (channels, words)`` and ``_shape`` ``int64``. ``_scale`` ``float32``, ``(1,)`` per tensor.
+        ``_zero_point`` ``int8`` of that shape, but for fewer than 8 bits per channel or group packed down the rows:
+        ``int32 (words, groups)``.
+        """
         if self.bits == 8:
-            parts: dict[str, npt.NDArray[Any]] = {"": self.data}
-            if self.axis == 0:
-                parts[""] = self.data.reshape(self.shape)
+            parts: dict[str, npt.NDArray[Any]] = {
+                "": self.data.reshape(self.shape) if self.axis == 0 else self.data
+            }
         else:
             parts = {"_packed": self.data.view("<i4"), "_shape": np.array(self.shape, np.int64)}
-        parts["_scale"] = self.scale
+        single = self.granularity == "tensor"
+        parts["_scale"] = self.scale.reshape(1) if single else self.scale
         if self.zero_point is not None:
-            parts["_zero_point"] = self.zero_point
+            if single:
+                parts["_zero_point"] = self.zero_point.reshape(1)
+            else:
+                parts["_zero_point"] = pack_zero_points(self.zero_point, self.bits)
         return parts
 
     def describe(self) -> dict[str, Any]:
@@ -186,25 +232,39 @@ class QuantizedWeight:
         """Rebuild a weight from what `tensors` and `describe` gave; raises ValueError if they do not fit."""
         shape = described_shape(description)
         bits, axis = int(description["bits"]), int(description["axis"])
+        require_bits_and_axis(bits, axis, shape)
+        granularity = description["granularity"]
+        channels = shape[axis] if shape else 1
         if bits == 8:
-            channels = shape[axis] if shape and 0 <= axis < len(shape) else 1
             columns = math.prod(n for i, n in enumerate(shape) if i != axis)
-            data = parts[""].reshape(channels, columns)
+            codes, expected = parts[""], (shape if axis == 0 else (channels, columns))
+            if codes.dtype != np.int8 or codes.shape != expected:
+                raise ValueError(f"codes: expected int8 {expected}, got {codes.dtype} {codes.shape}")
+            data = codes.reshape(channels, columns)
         else:
             words = parts["_packed"]
             if words.dtype != np.dtype("<i4"):
                 raise ValueError(f"packed codes: expected int32 words, got {words.dtype}")
-            if tuple(int(n) for n in parts["_shape"]) != shape:
-                raise ValueError(f"shape: expected {list(shape)}, got {parts['_shape'].tolist()}")
+            require_shape_tensor(parts["_shape"], shape)
             data = np.ascontiguousarray(words).view(np.uint8)
+        scale, zero_point = parts["_scale"], parts.get("_zero_point")
+        if granularity == "tensor":  # (1,) as compressed-tensors has it, or (1, 1)
+            scale = scale.reshape(1, 1) if scale.shape == (1,) else scale
+            if zero_point is not None and zero_point.shape == (1,):
+                zero_point = zero_point.reshape(1, 1)
+        elif zero_point is not None and bits < 8:
+            if zero_point.dtype == np.dtype("<i4"):
+                zero_point = unpack_zero_points(zero_point, bits, channels)
+            else:  # not packed, as older files have it
+                require_codes(zero_point, bits)
         group_size = description["group_size"]
         return cls(
             data=data,
-            scale=parts["_scale"],
-            zero_point=parts.get("_zero_point"),
+            scale=scale,
+            zero_point=zero_point,
             shape=shape,
             bits=bits,
-            granularity=description["granularity"],
+            granularity=granularity,
             group_size=None if group_size is None else int(group_size),
             axis=axis,
         )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .parts import described_shape, require_contiguous, restore_axis, same_array
+from .parts import described_shape, require_contiguous, require_shape_tensor, restore_axis, same_array
 
 __all__ = ["SparseWeight"]
 
@@ -138,8 +138,7 @@ class SparseWeight:
     ) -> SparseWeight:
         """Rebuild a weight from what `tensors` and `describe` gave; raises ValueError if they do not fit."""
         shape = described_shape(description)
-        if tuple(int(n) for n in parts[".shape"]) != shape:
-            raise ValueError(f"shape: expected {list(shape)}, got {parts['.shape'].tolist()}")
+        require_shape_tensor(parts[".shape"], shape)
         return cls(
             data=parts[".data"],
             indices=parts[".indices"],

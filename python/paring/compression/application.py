@@ -1,0 +1,122 @@
+"""One weight made what its plan asks for, in memory bounded by its own size, with the row of the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..weights import QuantizedWeight, SparseWeight, Weight
+from .cuts import Cut, find_cuts, prune_at
+from .forms import choose_form, dense_zeros_note, form_name
+from .loss import measure_loss, zero_share
+from .plans import Plan
+from .pruning import prune
+from .recipe_steps import PruneStep
+from .report import Action, ReportRow
+from .sources import Source
+
+__all__ = ["apply_plan", "find_global_cuts"]
+
+
+def find_global_cuts(source: Source, plans: Iterable[Plan]) -> dict[str, Cut]:
+    """Return the cut of each weight that a step of scope "global" prunes by something all of them decide together."""
+    groups: dict[PruneStep, list[str]] = {}
+    for plan in plans:
+        if plan.prune is not None and plan.prune.is_global:
+            groups.setdefault(plan.prune, []).append(plan.name)
+    cuts: dict[str, Cut] = {}
+    for step, names in groups.items():
+        arrays: dict[str, Any] = {name: source.fetch(name) for name in names}
+        cuts.update(find_cuts(arrays, step))
+    return cuts
+
+
+def apply_plan(plan: Plan, weight: Weight, cut: Cut | None) -> tuple[Weight, ReportRow]:
+    """Return a weight as its plan wants it, and its row.
+
+    `cut` belongs to a plan whose pruning is global. Beyond the weight itself this takes at most as much memory again as
+    its values in float32 take twice, and some 100 MB.
+
+    Raises
+    ------
+    ValueError
+        If the weight is NaN or infinite somewhere, or its shape does not suit the plan.
+    """
+    if not isinstance(weight, np.ndarray) or plan.reason:
+        return weight, _kept_row(plan, weight, plan.reason)
+    try:
+        array = weight if plan.prune is None else _prune(plan, plan.prune, weight, cut)
+        choice = choose_form(plan.name, array, plan.quantize, plan.axis, plan.sparse)
+    except ValueError as error:
+        raise ValueError(f"{error}; skip=[{plan.name!r}] in the recipe leaves this weight alone") from error
+    result = choice.weight
+    notes = list(choice.refusals)
+    if result is weight:
+        return weight, _kept_row(plan, weight, "; ".join(notes))
+    if isinstance(result, np.ndarray) and not notes:
+        notes.append(dense_zeros_note(result))
+    loss = measure_loss(weight, result)
+    return result, ReportRow(
+        name=plan.name,
+        shape=weight.shape,
+        dtype=str(weight.dtype),
+        form=form_name(result),
+        actions=_actions(result, plan.prune is not None),
+        reason="; ".join(notes),
+        bytes_before=weight.nbytes,
+        bytes_after=result.nbytes,
+        sparsity=loss.sparsity,
+        max_error=loss.max_error,
+        mean_error=loss.mean_error,
+        sqnr_db=loss.sqnr_db,
+        rules=plan.rules,
+    )
+
+
+def _prune(plan: Plan, step: PruneStep, weight: npt.NDArray[Any], cut: Cut | None) -> npt.NDArray[Any]:
+    if cut is not None:
+        return prune_at(weight, cut, repr(plan.name))
+    # N:M runs along what feeds an output channel: channels go first, and back.
+    axis = 0 if step.structure is None else plan.axis
+    moved = prune({plan.name: np.moveaxis(weight, axis, 0)}, **step.arguments)[plan.name]
+    return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
+
+
+def _actions(result: Weight, pruned: bool) -> tuple[Action, ...]:
+    actions: list[Action] = ["pruned"] if pruned else []
+    if isinstance(result, QuantizedWeight) or (isinstance(result, SparseWeight) and result.scale is not None):
+        actions.append("quantized")
+    if isinstance(result, SparseWeight):
+        actions.append("sparsified")
+    return tuple(actions)
+
+
+def _kept_row(plan: Plan, weight: Weight, reason: str) -> ReportRow:
+    plain = isinstance(weight, np.ndarray)
+    dense = weight if isinstance(weight, np.ndarray) else weight.dense()
+    match weight:
+        case QuantizedWeight(bits=bits):
+            dtype = f"int{bits}"
+        case SparseWeight(data=data):
+            dtype = str(data.dtype)
+        case _:
+            dtype = str(weight.dtype)
+    return ReportRow(
+        name=plan.name,
+        shape=weight.shape,
+        dtype=dtype,
+        form=form_name(weight),
+        actions=("kept",),
+        reason=reason,
+        bytes_before=weight.nbytes,
+        bytes_after=weight.nbytes,
+        sparsity=zero_share(dense),
+        max_error=0.0 if plain else None,
+        mean_error=0.0 if plain else None,
+        sqnr_db=math.inf if plain else None,
+        rules=plan.rules,
+    )

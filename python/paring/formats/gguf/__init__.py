@@ -1,0 +1,1 @@
+"""GGUF files. `file.GgufFile` is the reader, `writer` writes them."""
