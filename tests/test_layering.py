@@ -18,6 +18,7 @@ LAYERS = [
     "formats",
     "graph",
     "compression",
+    "jobs",
     "runtime",
     "demo",
     "cli",
