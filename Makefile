@@ -16,7 +16,7 @@ WITH_HEADERS = headers=$$(tools/python_headers.sh $(1)) && CMAKE_ARGS="$$CMAKE_A
 CXX_FILES = $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.inl')
 
 .DELETE_ON_ERROR:
-.PHONY: help build setup demo test test-peers lint ruff mypy clang-format warnings format sanitize bench wheel clean
+.PHONY: help build setup demo test test-peers lint ruff mypy clang-format warnings format sanitize fuzz bench record wheel clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -88,8 +88,26 @@ sanitized-tests: sanitized-build
 	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	  PYTHONMALLOC=malloc $(RUN) -m pytest --capture=sys tests/test_fork.py tests/test_*kernel*.py $(TEST_FLAGS)
 
+# Seconds for each reader.
+FUZZ_SECONDS ?= 60
+
+fuzz:  ## every reader of files fuzzed for a minute (FUZZ_SECONDS=600), with the address sanitizer
+	@$(MAKE) --no-print-directory VENV=$(VENV)-fuzz fuzzing
+
+# Not editable: atheris sees what runs in ordinary installations only. fuzz/README.md says more.
+.PHONY: fuzzing
+fuzzing: $(VENV)/has-build
+	@if $(MAKE) --no-print-directory $(VENV)/has-fuzz >/dev/null; then \
+	  $(call WITH_HEADERS,$(RUN)) && $(LOCK) $(PIP) install --no-build-isolation . -C build-dir=build/fuzz \
+	    -C cmake.define.PARING_SANITIZE=address -C cmake.define.PARING_SANITIZER_PRELOADED=ON && \
+	  fuzz/run.sh $(RUN) $(FUZZ_SECONDS); \
+	else echo "paring: atheris cannot be had here (it wants Linux and Python 3.11 or later): nothing is fuzzed"; fi
+
 bench: build $(VENV)/has-bench  ## kernels beside NumPy (BENCH_FLAGS="-k gemm --benchmark-json=now.json")
 	@$(RUN) -m pytest bench/bench_*.py --benchmark-only $(BENCH_FLAGS)
+
+record: build  ## the terminal in the README, recorded anew
+	@$(RUN) tools/record_terminal.py --write
 
 wheel: $(VENV)/has-wheel  ## dist/: sdist and wheel, installed outside the checkout and tried
 	@rm -rf dist

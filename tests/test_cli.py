@@ -1,14 +1,17 @@
 """The command line as a user meets it: what it prints where, how it ends, and what it leaves on disk."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 
 import paring
+from paring import _core
 from paring.cli import main
 
 PROGRAM = [sys.executable, "-m", "paring"]
@@ -50,7 +53,9 @@ def run_well(capsys, *arguments):
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", ["", "demo", "inspect", "compress", "info"])
+    @pytest.mark.parametrize(
+        "command", ["", "demo", "inspect", "compress", "compare", "plan", "run", "finish", "info", "schema"]
+    )
     @pytest.mark.parametrize("option", ["--help", "-h"])
     def test_begins_with_an_example(self, capsys, command, option):
         lines = [line for line in run_well(capsys, *command.split(), option).splitlines() if line.strip()]
@@ -73,9 +78,55 @@ class TestInfo:
     def test_shows_what_is_in_use(self, capsys):
         out = run_well(capsys, "info")
         info = paring.kernel_info()
-        assert re.search(rf"^level +{info['level']}$", out, re.MULTILINE)
+        assert re.search(rf"^level +{info['level']} \(", out, re.MULTILINE)
         in_use = [line.split()[0] for line in out.splitlines() if line.endswith("in use")]
         assert in_use == [kernel["name"] for kernel in info["kernels"] if kernel["chosen"]]
+        assert out.splitlines()[-2].split("  ")[1] == "paring demo"
+
+    def test_a_cap_is_named(self):
+        done = subprocess.run(
+            [*PROGRAM, "info"], capture_output=True, text=True, env={**os.environ, "PARING_ISA": "scalar"}
+        )
+        assert "level     scalar (PARING_ISA=scalar)" in done.stdout
+        assert "what a lesser machine" not in done.stdout
+
+    @pytest.mark.parametrize(
+        ("environment", "decided_by", "text"),
+        [
+            (
+                {"PARING_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                "PARING_NUM_THREADS",
+                "PARING_NUM_THREADS=1",
+            ),
+            ({"OMP_NUM_THREADS": "1,4"}, "OMP_NUM_THREADS", "OMP_NUM_THREADS=1,4"),
+            ({}, "affinity", "this process may run on 1 CPU"),
+        ],
+    )
+    def test_why_so_many_threads(self, capsys, monkeypatch, any_threads, environment, decided_by, text):
+        for name in ("PARING_NUM_THREADS", "OMP_NUM_THREADS"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        cpus = {0} if decided_by == "affinity" else set(range(8))
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: cpus)
+        monkeypatch.setattr("paring.cli.thread_limits.cgroup_quota", lambda: 2.5)
+        _core.set_num_threads(1)
+        answer = json.loads(run_well(capsys, "info", "--json"))["threads"]
+        assert (answer["threads"], answer["decided_by"]) == (1, decided_by)
+        assert {"source": "cgroup_quota", "threads": 3} in answer["limits"]
+        out = run_well(capsys, "info")
+        assert f"threads   1: {text}\n" in out
+        assert "its control group grants 2.5 CPUs" in out
+        assert ("would lower it" in out) == (not environment)
+
+    def test_threads_set_by_hand(self, capsys, monkeypatch, any_threads):
+        _core.set_num_threads(999)
+        assert json.loads(run_well(capsys, "info", "--json"))["threads"]["decided_by"] is None
+        assert re.search(
+            r"^threads +999: set by set_num_threads\n +by itself: this process",
+            run_well(capsys, "info"),
+            re.M,
+        )
 
     def test_json(self, capsys):
         answer = json.loads(run_well(capsys, "info", "--json"))
@@ -138,7 +189,8 @@ class TestInspect:
             assert entry["zeros"] == w.size - np.count_nonzero(dense)
         out = run_well(capsys, "inspect", path)
         assert "What was lost is not known here" in out
-        assert re.search(r"int4 group 32 +64x96 +int4 group 32 +5\.3 ", out)
+        bits = f"{by_name['int4 group 32']['bits_per_weight']:.1f}"
+        assert re.search(rf"int4 group 32 +64x96 +int4 group 32 +{re.escape(bits)} ", out)
 
     def test_header_only(self, capsys, model):
         out = run_well(capsys, "inspect", model, "--no-values")
@@ -146,14 +198,36 @@ class TestInspect:
         entries = json.loads(run_well(capsys, "inspect", model, "--no-values", "--json"))["weights"]
         assert {entry["zeros"] for entry in entries} == {None}
 
-    def test_a_tensor_that_cannot_be_read_is_no_bar_to_its_header(self, capsys, tmp_path):
-        header = b'{"odd":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}'
+    def test_a_tensor_that_cannot_be_read_is_listed(self, capsys, tmp_path):
+        header = (
+            b'{"odd":{"dtype":"F4","shape":[2],"data_offsets":[0,1]},'
+            b'"good":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}'
+        )
         path = tmp_path / "odd.safetensors"
-        path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+        path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\7")
         assert "F4" in run_well(capsys, "inspect", path, "--no-values")
-        code, _, err = run(capsys, "inspect", path)
-        assert code == 2
-        assert "'odd'" in err
+        out = run_well(capsys, "inspect", path)
+        assert re.search(r"^odd +2 +F4 .* not readable +-$", out, re.MULTILINE)
+        assert re.search(r"^good +1 +uint8 .* 7 \.\. 7 +0\.0 %$", out, re.MULTILINE)
+        assert re.search(
+            r"\n1 weight cannot be read; compressing stops at them:\n  .*odd.safetensors: tensor 'odd'", out
+        )
+        answer = json.loads(run_well(capsys, "inspect", path, "--json"))
+        assert answer["totals"]["unreadable"] == 1
+        assert [("'odd'" in (entry["problem"] or "")) for entry in answer["weights"]] == [True, False]
+
+    def test_a_weight_whose_header_is_broken_is_listed(self, capsys, tmp_path):
+        path = tmp_path / "broken.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in "abcd":
+                archive.writestr(f"{name}.npy", b"not an array")
+        out = run_well(capsys, "inspect", path)
+        assert len(re.findall(r"^[abcd] +\? +\? +0 B", out, re.MULTILINE)) == 4
+        assert "4 weights cannot be read" in out
+        assert "and 1 more, which --json lists" in out
+        entries = json.loads(run_well(capsys, "inspect", path, "--json"))["weights"]
+        assert {entry["shape"] for entry in entries} == {None}
+        assert all(entry["problem"] for entry in entries)
 
     def test_not_finite_and_odd_values(self, capsys, tmp_path):
         path = tmp_path / "odd.npz"
@@ -169,7 +243,7 @@ class TestInspect:
         assert re.search(r"^one +- +float64 .* 2\.50 \.\. 2\.50", out, re.MULTILINE)
 
     def test_large_weights_are_read_in_pieces(self, capsys, tmp_path, monkeypatch, rng):
-        monkeypatch.setattr("paring.cli.values.PIECE", 100)
+        monkeypatch.setattr("paring.weights.pieces.PIECE", 100)
         w = paring.prune(rng.standard_normal((37, 53)).astype(np.float16), sparsity=0.5)
         path = tmp_path / "w.npz"
         quantized, tensorwise = paring.quantize(w, symmetric=False), paring.quantize(w, granularity="tensor")

@@ -33,6 +33,7 @@ def hurried(monkeypatch):
     for name in ("COLUMNS", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("paring.cli.timing.WARM_SECONDS", 0)
+    monkeypatch.setattr("paring.cli.timing.CALM_SECONDS", 0)
     monkeypatch.setattr("paring.cli.timing.MEASURED_SECONDS", 0)
 
 

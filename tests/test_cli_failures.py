@@ -1,8 +1,8 @@
 """How the command line fails: one line, the right exit code, and every file as it was."""
 
+import errno
 import os
 import re
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import paring
+from gguf_files import gguf_bytes, tensor
 from paring.cli import main
+from paring.formats.readers import READABLE
 
 PROGRAM = [sys.executable, "-m", "paring"]
 
@@ -33,10 +35,6 @@ def run(capsys, *arguments):
     return code, captured.out, captured.err
 
 
-def temporary_files(folder):
-    return [path.name for path in folder.iterdir() if path.name.startswith(".paring-")]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -55,6 +53,11 @@ def temporary_files(folder):
         (["compress", "nope.npz", "-o", "x.npz"], r"nope\.npz: No such file or directory"),
         (["demo", "broken.safetensors"], r"broken\.safetensors: header length .* expected"),
         (["demo", "model.npz", "--keep", "broken.safetensors"], r"broken\.safetensors: File exists"),
+        (["compare", "model.npz"], r"missing argument .*\(see paring compare --help\)"),
+        (["compare", "model.npz", "nope.npz"], r"nope\.npz: No such file or directory"),
+        (["run", "nope.json", "--job", "0"], r"nope\.json: No such file or directory"),
+        (["finish", "broken.safetensors"], r"broken\.safetensors: expected UTF-8"),
+        (["schema", "nope"], r"expected one of compare, compress, .*got 'nope'"),
     ],
 )
 def test_one_line_and_code_2(capsys, monkeypatch, tmp_path, weights, arguments, message):
@@ -86,7 +89,102 @@ def test_out_of_memory(monkeypatch, capsys):
         raise MemoryError("12 GB")
 
     monkeypatch.setattr("paring.cli.information.print_information", fail)
-    assert run(capsys, "info") == (2, "", "paring: error: out of memory: 12 GB\n")
+    assert run(capsys, "info") == (1, "", "paring: error: out of memory: 12 GB\n")
+
+
+@pytest.mark.parametrize("suffix", READABLE)
+@pytest.mark.parametrize("content", [b"", b"\xff" * 99, b"{}", b"PK\3\4 and more", b"GGUF" + bytes(50)])
+@pytest.mark.parametrize("command", ["inspect", "compress", "compare", "demo", "plan"])
+def test_a_bad_file_of_every_format(capsys, monkeypatch, tmp_path, weights, suffix, content, command):
+    monkeypatch.chdir(tmp_path)
+    paring.write("good.npz", weights)
+    bad = f"bad{suffix}"
+    (tmp_path / bad).write_bytes(content)
+    arguments = {
+        "compress": [bad, "-o", "out.safetensors"],
+        "compare": ["good.npz", bad],
+        "plan": [bad, "-o", "out", "--jobs-file", "jobs.json"],
+    }
+    code, out, err = run(capsys, command, *arguments.get(command, [bad]))
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"(paring: planning .*\n)?paring: error: .*{re.escape(bad)}: .*\n", err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [bad, "good.npz"]
+
+
+def test_a_missing_extra(capsys, monkeypatch, tmp_path):
+    """What needs it is named; the rest of the file can be read without."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("paring.formats.gguf.blocks.find_spec", lambda name: None)
+    tensors = [tensor("odd", "Q4_K", [256, 8], 0), tensor("good", "F32", [8], 8 * 144)]
+    (tmp_path / "model.gguf").write_bytes(gguf_bytes(tensors=tensors, data=bytes(8 * 144 + 32)))
+    code, out, err = run(capsys, "inspect", "model.gguf")
+    assert (code, err) == (0, "")
+    assert "pip install 'paring[gguf]' to read it" in out
+    code, out, err = run(capsys, "compress", "model.gguf", "-o", "small.safetensors")
+    assert (code, out) == (2, "")
+    assert re.search(r"paring: error: .*model\.gguf: .*'odd'.*pip install 'paring\[gguf\]' to read it\n", err)
+
+
+def test_a_missing_module_is_one_line(monkeypatch, capsys):
+    def fail(as_json):
+        raise ModuleNotFoundError("No module named 'onnx': pip install 'paring[onnx]'")
+
+    monkeypatch.setattr("paring.cli.information.print_information", fail)
+    said = "paring: error: No module named 'onnx': pip install 'paring[onnx]'\n"
+    assert run(capsys, "info") == (2, "", said)
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+from paring.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["--jobs", "2"]])
+def test_a_full_disk(tmp_path, rng, arguments):
+    """A limit on the size of files stands for it: failed, not wrongly used."""
+    paring.write(tmp_path / "model.npz", {"w": rng.standard_normal((256, 384)).astype(np.float32)})
+    output = "folder" if arguments else "old.safetensors"
+    (tmp_path / "old.safetensors").write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, "compress", "model.npz", "-o", output, "--force", *arguments],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        rf"paring: compressing .*\nparing: error: .*{output}.*File too large.*\n", done.stderr
+    )
+    assert (tmp_path / "old.safetensors").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "model.npz",
+        "old.safetensors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "out.npz"),
+            1,
+            "out.npz: No space left on device; free some",
+        ),
+        (OSError(errno.EIO, "Input/output error", "in.npz"), 1, "in.npz: Input/output error"),
+        (ChildProcessError("a worker process died"), 1, "a worker process died"),
+        (PermissionError(errno.EACCES, "Permission denied", "in.npz"), 2, "in.npz: Permission denied"),
+    ],
+)
+def test_failed_is_not_misused(monkeypatch, capsys, error, code, said):
+    def fail(as_json):
+        raise error
+
+    monkeypatch.setattr("paring.cli.information.print_information", fail)
+    got, out, err = run(capsys, "info")
+    assert (got, out) == (code, "")
+    assert err.startswith(f"paring: error: {said}")
+    assert err.count("\n") == 1
 
 
 def test_from_a_thread(capsys):
@@ -119,39 +217,3 @@ def test_a_stdout_that_cannot_show_every_letter(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"gr??e" in done.stdout
-
-
-SLOW_WRITE = """
-import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started us with it ignored
-from paring.formats.naming import NamedTensor
-chunks = NamedTensor.chunks
-def slow(self):
-    yield from chunks(self)
-    print("half way", flush=True)
-    time.sleep(60)
-NamedTensor.chunks = slow
-from paring.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("name", ["old.safetensors", "model.npz"])
-def test_interrupted_nothing_is_lost(tmp_path, weights, number, code, name):
-    paring.write(tmp_path / "model.npz", weights)
-    (tmp_path / "old.safetensors").write_bytes(b"old")
-    before = (tmp_path / name).read_bytes()
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW_WRITE, "compress", "model.npz", "-o", name, "--force"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        assert process.stdout.readline() == "half way\n"
-        assert len(temporary_files(tmp_path)) == 1
-        process.send_signal(number)
-        _, err = process.communicate(timeout=30)
-    assert process.returncode == code
-    assert "Traceback" not in err
-    assert ("paring: interrupted; no file is half written" in err) == (number == signal.SIGINT)
-    assert (tmp_path / name).read_bytes() == before
-    assert temporary_files(tmp_path) == []

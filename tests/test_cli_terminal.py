@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -63,6 +64,7 @@ def folder(tmp_path, rng):
 def run_styled(capsys, monkeypatch):
     """Run paring in this process as if stdout were a terminal, timing one call each."""
     monkeypatch.setattr("paring.cli.timing.WARM_SECONDS", 0)
+    monkeypatch.setattr("paring.cli.timing.CALM_SECONDS", 0)
     monkeypatch.setattr("paring.cli.timing.MEASURED_SECONDS", 0)
     for name, value in {"TERM": "xterm-256color", "FORCE_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
@@ -83,7 +85,7 @@ def check_page(code, text, width):
     line = next(i for i, line in enumerate(lines) if line.startswith("───"))
     assert lines[line - 1].split()[0] in ("name", "weight", "recipe", "kernel")
     after = [*lines[line + 1 :], ""]
-    rows = [row for row in after[: after.index("")] if not row.startswith("Names are abbreviated")]
+    rows = list(takewhile(lambda row: row and not row.startswith("Names are abbreviated"), after))
     assert len(rows) >= 3
     # Nothing is cut: each row ends where the line under the titles ends, and no cell has an ellipsis.
     assert {len(row) for row in rows} == {len(lines[line])}
@@ -99,6 +101,8 @@ class TestTerminal:
             "inspect mixed.safetensors",
             "inspect model.safetensors --no-values",
             "compress model.safetensors -o small.safetensors --bits 4 --force",
+            "compress model.safetensors -o small.safetensors --bits 4 --dry-run",
+            "compare model.safetensors model.safetensors",
             "info",
         ],
     )
@@ -152,12 +156,28 @@ class TestTerminal:
         monkeypatch.setenv("NO_COLOR", "1")
         assert not re.search(r"\x1b\[[0-9;]*3[0-8]", run_styled(100, "demo")[1])
 
-    @pytest.mark.parametrize("arguments", ["inspect mixed.safetensors", "info"])
+    @pytest.mark.parametrize(
+        "arguments", ["inspect mixed.safetensors", "compare model.safetensors model.safetensors", "info"]
+    )
     def test_a_dumb_terminal_gets_letters(self, folder, arguments):
         code, text = run_in_terminal(folder, 100, *arguments.split(), TERM="dumb")
         assert code == 0
         assert text.isascii()
         assert "\x1b" not in text
+
+    def test_pages_without_color(self, folder):
+        for arguments in ("inspect mixed.safetensors", "compare model.safetensors mixed.safetensors"):
+            _, text = run_in_terminal(folder, 100, *arguments.split(), NO_COLOR="1")
+            assert not re.search(r"\x1b\[[0-9;]*3[0-8]", text)
+
+    @pytest.mark.parametrize("width", [72, 80, 100])
+    def test_differences_are_in_color_and_fit(self, folder, width):
+        code, text = run_in_terminal(
+            folder, width, "compare", "model.safetensors", "mixed.safetensors", "--min-sqnr", "30"
+        )
+        assert code == 1
+        assert "\x1b[33m" in text
+        check_page(0, text, width)
 
     def test_a_pipe_is_not_bounded(self, folder):
         done = subprocess.run(

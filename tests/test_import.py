@@ -7,9 +7,24 @@ from importlib.util import find_spec
 
 import pytest
 
+# What is not Python's own: nothing else may be loaded by `import paring`, and by the help of the command line.
+FOR_PARING = {"ml_dtypes", "numpy", "paring"}
+# Newer versions of typer bring pydantic, older ones click.
+FOR_TYPER = {"annotated_doc", "annotated_types", "click", "pydantic", "pydantic_core", "shellingham"}
+FOR_HELP = {*FOR_PARING, *FOR_TYPER, "typer", "typing_extensions", "typing_inspection"}
+# Of the command line itself, help loads what holds the options: a command is loaded when it runs.
+CLI_FOR_HELP = {
+    "paring.cli",
+    "paring.cli.app",
+    "paring.cli.failures",
+    "paring.cli.job_commands",
+    "paring.cli.options",
+}
 HEAVY = {
     "compressed_tensors",
+    "dask",
     "gguf",
+    "jsonschema",
     "matplotlib",
     "onnx",
     "onnxruntime",
@@ -41,10 +56,21 @@ def modules_after(code):
     return set(run_python(f"import json, sys\n{code}\nprint(json.dumps(list(sys.modules)))"))
 
 
+def packages_after(code):
+    """Top-level packages that are neither Python's nor there before any import, such as an installer's hooks."""
+    loaded = {name.partition(".")[0] for name in modules_after(code) - modules_after("")}
+    # With an underscore: what Python makes of the platform or of the main program.
+    return {name for name in loaded if name not in sys.stdlib_module_names and not name.startswith("_")}
+
+
 def test_import_loads_nothing_heavy():
     loaded = modules_after("import paring")
     assert {"paring", "paring._core", "numpy"} <= loaded
     assert loaded & HEAVY == set()
+
+
+def test_import_loads_this_and_nothing_else():
+    assert packages_after("import paring") == FOR_PARING
 
 
 def test_a_heavy_module_would_be_seen():
@@ -82,10 +108,13 @@ def test_import_starts_no_thread():
     assert after == before
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["inspect", "--help"], ["compress", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--help"], ["inspect", "--help"], ["compress", "--help"], ["plan", "--help"], ["info", "-h"]],
+)
 def test_help_of_the_command_line_loads_only_its_own(arguments):
     assert find_spec("typer") is not None
-    loaded = modules_after(
+    code = (
         "import contextlib, io\n"
         f"sys.argv = ['paring', *{arguments!r}]\n"
         "from paring.cli import main\n"
@@ -93,5 +122,10 @@ def test_help_of_the_command_line_loads_only_its_own(arguments):
         "    main()\n"
         "assert shown.getvalue().strip()"
     )
-    assert "typer" in loaded
-    assert loaded & HEAVY <= {"typer", "rich"}
+    assert {"typer", "paring"} <= packages_after(code) <= FOR_HELP
+    loaded = modules_after(code)
+    assert {name for name in loaded if name.startswith("paring.cli")} == CLI_FOR_HELP
+    # Beyond its own options, help costs what `import paring` does.
+    assert {name for name in loaded - CLI_FOR_HELP if name.startswith("paring")} == {
+        name for name in modules_after("import paring") if name.startswith("paring")
+    }

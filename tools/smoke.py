@@ -48,6 +48,7 @@ def try_command_line(folder: Path) -> None:
         ["inspect", "in.npz"],
         ["compress", "in.npz", "-o", "out.safetensors", "--bits", "8"],
         ["inspect", "out.safetensors"],
+        ["schema", "inspect"],
         ["demo"],
     ):
         print(f"smoke: paring {' '.join(arguments)}", flush=True)

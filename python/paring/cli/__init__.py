@@ -18,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: done. 1: a stated target was not met. 2: wrong usage, or a file that cannot be read or written.
-        130: interrupted; no file is half written.
+        0: done. 1: failed (a full disk, too little memory, a job of a plan not run yet), or files differ. 2: wrong
+        usage, or a file that cannot be read. 130: interrupted; no file is half written.
 
     Examples
     --------

@@ -7,6 +7,27 @@ from typing import Annotated
 
 import typer
 
+from . import job_commands
+from .options import (
+    Asymmetric,
+    Bits,
+    Convention,
+    Granularity,
+    GroupSize,
+    Json,
+    MinSize,
+    Preset,
+    RecipeFile,
+    Scope,
+    Skip,
+    Source,
+    Sparse,
+    Sparsity,
+    Structure,
+    Threshold,
+    ThresholdStd,
+)
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -15,8 +36,6 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, with its schema_version.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -29,7 +48,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback(
     invoke_without_command=True,
-    epilog="Exit codes: 0 done, 1 a target was not met, 2 wrong usage or unusable file, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed or files differ, 2 wrong usage or unreadable file, 130 interrupted.",
 )
 def paring(
     context: typer.Context,
@@ -43,6 +62,7 @@ def paring(
     paring demo                                              see it work, offline
     paring inspect model.safetensors                         what lies in a file
     paring compress model.safetensors -o small.safetensors   make it smaller
+    paring compare model.safetensors small.safetensors       what that cost
     \f
     """
     if context.invoked_subcommand is None:
@@ -86,9 +106,7 @@ def demo(
 
 @app.command(short_help="List the weights of a file.")
 def inspect(
-    file: Annotated[
-        Path, typer.Argument(help=".safetensors (also *.index.json, or a folder), .npz or .npy.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A weight file, *.index.json, or a folder of shards.")],
     no_values: Annotated[
         bool,
         typer.Option("--no-values", help="Read the header only: no range and zeros, instant at any size."),
@@ -101,6 +119,7 @@ def inspect(
     paring inspect model.safetensors --json | jq '.weights[].name'
 
     Prints name, shape, form, bytes, share of the file, range and zeros of every weight, compressed ones included.
+    A weight that cannot be read is listed with the reason.
     """
     from .inspection import inspect_file
 
@@ -109,95 +128,117 @@ def inspect(
 
 @app.command(short_help="Prune, quantize and sparsify a file into a smaller one.")
 def compress(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The weight file.")],
+    source: Source,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="The file to write: .safetensors or .npz.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="The file to write, or a folder (no suffix) for shards, index and config.",
+        ),
     ],
-    bits: Annotated[
-        int | None,
-        typer.Option(
-            "--bits", help="Quantize to 2 to 8 bits. [8 if nothing is asked for]", show_default=False
-        ),
-    ] = None,
-    granularity: Annotated[
-        str | None,
-        typer.Option(
-            "--granularity",
-            metavar="tensor|channel|group",
-            help="What shares a scale. [channel, or group with --group-size]",
-            show_default=False,
-        ),
-    ] = None,
-    group_size: Annotated[
-        int | None,
-        typer.Option("--group-size", metavar="N", help="Columns in a group. [32]", show_default=False),
-    ] = None,
-    asymmetric: Annotated[
-        bool, typer.Option("--asymmetric", help="With zero points, for weights that lie to one side.")
+    recipe: RecipeFile = None,
+    preset: Preset = None,
+    bits: Bits = None,
+    granularity: Granularity = None,
+    group_size: GroupSize = None,
+    asymmetric: Asymmetric = False,
+    convention: Convention = None,
+    sparsity: Sparsity = None,
+    threshold: Threshold = None,
+    threshold_std: ThresholdStd = None,
+    structure: Structure = None,
+    scope: Scope = None,
+    sparse: Sparse = False,
+    skip: Skip = None,
+    min_size: MinSize = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; say what size and error would come of it.")
     ] = False,
-    sparsity: Annotated[
-        float | None,
-        typer.Option(
-            "--sparsity", metavar="SHARE", help="Prune this share of the weights, 0 to 1.", show_default=False
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", metavar="W", help="Prune weights smaller than this.", show_default=False),
-    ] = None,
-    structure: Annotated[
-        str | None,
-        typer.Option(
-            "--structure", metavar="N:M", help="Keep the N largest of M neighbours.", show_default=False
-        ),
-    ] = None,
-    scope: Annotated[
-        str | None,
-        typer.Option(
-            "--scope",
-            metavar="tensor|global",
-            help="Take --sparsity of each weight, or of all together. [tensor]",
-            show_default=False,
-        ),
-    ] = None,
-    sparse: Annotated[
-        bool, typer.Option("--sparse", help="Store only what is not zero (CSR), where that is smaller.")
-    ] = False,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--skip", metavar="GLOB", help="Leave these weights alone; may be repeated.", show_default=False
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace OUT; it may be IN itself.")] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", help="Processes that work on shards, for a folder.")
+    ] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace OUT.")] = False,
     as_json: Json = False,
 ) -> None:
     """
     \b
     paring compress model.safetensors -o small.safetensors
-    paring compress model.npz -o small.npz --bits 4 --group-size 32
+    paring compress model.npz -o small.npz --bits 4 --group-size 32 --dry-run
     paring compress model.npz -o small.npz --sparsity 0.9 --sparse --skip 'emb*'
+    paring compress checkpoint/ -o small --recipe recipe.toml --jobs 4
 
     Without options: 8 bits, a scale an output channel.
 
     Biases, norms and other small weights stay as they are, and nothing is ever stored in a form that would be
-    larger. The report, one line a weight with its error, goes to stdout, progress to stderr.
+    larger. A file larger than memory is no obstacle. The report, one line a weight with its error, goes to
+    stdout, progress to stderr.
     """
-    from .compressing import Choices, compress_file
+    from .compressing import compress_weights
+    from .recipe_options import Choices
 
     choices = Choices(
         bits,
         granularity,
         group_size,
         asymmetric,
+        convention,
         sparsity,
         threshold,
+        threshold_std,
         structure,
         scope,
         sparse,
+        recipe,
+        preset,
         tuple(skip or ()),
+        min_size,
     )
-    compress_file(source, output, choices, force, as_json)
+    compress_weights(source, output, choices, dry_run=dry_run, jobs=jobs, force=force, as_json=as_json)
+
+
+@app.command(short_help="Show weight by weight how two files differ.")
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The original.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="What was made of it, in any format and form.")],
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            "--max-error",
+            metavar="X",
+            help="No value may be further off than this.",
+            show_default=False,
+        ),
+    ] = None,
+    min_sqnr: Annotated[
+        float | None,
+        typer.Option(
+            "--min-sqnr",
+            metavar="DB",
+            help="Signal over error that every weight must keep.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """
+    \b
+    paring compare model.safetensors small.safetensors
+    paring compare model.safetensors small.safetensors --min-sqnr 20
+
+    Prints the largest and mean error of every weight and its SQNR (weight over error, in dB), and what only one of
+    the two has. Exit code 0 if all values are equal, or within the bounds that are given; 1 if not.
+    """
+    from .comparison import Bounds, compare_files
+
+    if not compare_files(a, b, Bounds(max_error, min_sqnr), as_json):
+        raise typer.Exit(1)
+
+
+app.command("plan", short_help="Cut a compression into jobs for many machines.")(job_commands.plan)
+app.command("run", short_help="Run one job of a plan.")(job_commands.run)
+app.command("finish", short_help="Write index and config when all jobs are done.")(job_commands.finish)
 
 
 @app.command(short_help="Show the processor, the kernels, and which of them are in use.")
@@ -210,3 +251,16 @@ def info(as_json: Json = False) -> None:
     from .information import print_information
 
     print_information(as_json)
+
+
+@app.command(short_help="Print the JSON schema of what a command gives with --json.")
+def schema(
+    command: Annotated[str, typer.Argument(metavar="COMMAND", help="Such as inspect or compress.")],
+) -> None:
+    """
+    \b
+    paring schema compress > compress.schema.json
+    """
+    from .answers import print_schema
+
+    print_schema(command)

@@ -105,7 +105,7 @@ def measure_digits(folder: Path, progress: Progress) -> DigitsOutcome:
     with numpy_settings(get_num_threads()) as settings:
         progress.start("timing", ROUNDS * (len(settings) + len(nets)))
         best, numpy_timing, timings = time_contest(
-            [Contestant(partial(numpy_net, batch), setting.apply) for setting in settings],
+            [Contestant(partial(numpy_net, batch), setting.apply, lingers=True) for setting in settings],
             [Contestant(partial(net, batch)) for net in nets],
             advance=lambda: progress.advance(1),
         )

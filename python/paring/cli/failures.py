@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -9,16 +10,24 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
-__all__ = ["DONE", "INTERRUPTED", "TARGET_NOT_MET", "UNUSABLE", "run_guarded"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "UNUSABLE", "UnfinishedError", "naming", "run_guarded"]
 
 DONE = 0
-TARGET_NOT_MET = 1
+FAILED = 1
 UNUSABLE = 2
 INTERRUPTED = 130
 TERMINATED = 143
 CLOSED_PIPE = 141
+
+# Nothing is wrong with what the user asked for or gave; the machine could not do it.
+MACHINE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOMEM, errno.EMFILE)
+
+
+class UnfinishedError(Exception):
+    """What was asked for cannot be done yet; the message says what has to come first."""
 
 
 def run_guarded(arguments: Sequence[str] | None) -> int:
@@ -45,13 +54,18 @@ def run_guarded(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, Abort):
         return _interrupted()
     except MemoryError as error:
-        return _complain(f"out of memory{f': {error}' if str(error) else ''}")
-    except (ValueError, TypeError, OSError) as error:
-        # What paring's functions raise for bad input, FormatError among them. A bug raises these as well now and
-        # then; PARING_TRACEBACK=1 shows where.
+        return _complain(f"out of memory{f': {error}' if str(error) else ''}", code=FAILED)
+    except UnfinishedError as error:
+        return _complain(str(error), code=FAILED)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        # What paring's functions raise for bad input, FormatError among them, and for a missing extra. A bug raises
+        # these as well now and then; PARING_TRACEBACK=1 shows where.
         if os.environ.get("PARING_TRACEBACK"):
             raise
-        return _complain(_one_line(error))
+        failed = isinstance(error, ChildProcessError) or (
+            isinstance(error, OSError) and error.errno in MACHINE_ERRORS
+        )
+        return _complain(_one_line(error), code=FAILED if failed else UNUSABLE)
     except Exception as error:
         # Usage errors are typer's, whose class differs from version to version: they know how to format themselves.
         if not hasattr(error, "format_message"):
@@ -61,6 +75,17 @@ def run_guarded(arguments: Sequence[str] | None) -> int:
     if code == INTERRUPTED:
         return _interrupted()
     return code if isinstance(code, int) else DONE
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let a system error that names no file name this one, which the user knows."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _reader_left() -> int:
@@ -75,14 +100,15 @@ def _interrupted() -> int:
     return INTERRUPTED
 
 
-def _complain(message: str, hint: str = "") -> int:
+def _complain(message: str, hint: str = "", code: int = UNUSABLE) -> int:
     print(f"paring: error: {message}{hint}", file=sys.stderr)
-    return UNUSABLE
+    return code
 
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        advice = "; free some space or write elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}{advice}"
     return " ".join(str(error).split()) or type(error).__name__
 
 

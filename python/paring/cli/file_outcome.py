@@ -172,7 +172,7 @@ def measure_file(weights: WeightFile, layer: str, folder: Path, progress: Progre
         numpy_layer = make_numpy_layer(original)
         contests = [
             time_contest(
-                [Contestant(partial(numpy_layer, x), setting.apply) for setting in settings],
+                [Contestant(partial(numpy_layer, x), setting.apply, lingers=True) for setting in settings],
                 [Contestant(partial(layer, x)) for layer in packed],
                 advance=lambda: progress.advance(1),
             )

@@ -2,105 +2,125 @@
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.markup import escape
-from rich.text import Text
 
+from ..errors import FormatError
 from ..formats import WeightFile, WeightInfo, read
-from .progress import open_progress
-from .terminal import (
-    ABBREVIATED,
-    Column,
-    file_size,
-    make_table,
-    open_stdout,
-    print_next,
-    print_table,
-    quote,
-    shorten,
-    significant,
-)
+from .answers import print_answer
+from .listing import Line, form_text, print_listing, shape_text
+from .progress import Progress, open_progress
+from .terminal import Column, file_size, open_stdout, print_next, quote, significant
 from .values import ValueSummary, summarize
 
 __all__ = ["inspect_file"]
 
 SCHEMA_VERSION = 1
-LEAST_NAME_WIDTH = 12
-GOOD_NAME_WIDTH = 20
 WIDTH_FOR_THREE_DIGITS = 100
+SHOWN_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One weight of the file; `values` is None if nobody looked or there is nothing to count (text)."""
+    """One weight of the file.
+
+    Attributes
+    ----------
+    info : WeightInfo or None
+        What the header says; None if the header of this weight alone is broken.
+    values : ValueSummary or None
+        None if nobody looked or could look, or there is nothing to count (text).
+    problem : str
+        Why it cannot be read; empty if it can, as far as anybody looked.
+    """
 
     name: str
-    info: WeightInfo
-    values: ValueSummary | None
+    info: WeightInfo | None
+    values: ValueSummary | None = None
+    problem: str = ""
 
     @property
     def size(self) -> int:
-        return math.prod(self.info.shape)
+        return 0 if self.info is None else math.prod(self.info.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.info is None else self.info.nbytes
 
     @property
     def bits_per_weight(self) -> float:
-        return 8 * self.info.nbytes / self.size if self.size else 0.0
+        return 8 * self.nbytes / self.size if self.size else 0.0
 
     @property
-    def form(self) -> str:
-        description = self.info.description or {}
-        if self.info.kind == "quantized":
-            group = f"group {description['group_size']}"
-            scales = group if description["granularity"] == "group" else description["granularity"]
-            return f"{self.info.dtype} {scales}"
-        return f"csr {self.info.dtype}" if self.info.kind == "sparse" else self.info.dtype
+    def compressed(self) -> bool:
+        return self.info is not None and self.info.kind != "array"
 
     def to_dict(self) -> dict[str, Any]:
-        values = self.values
+        info, values = self.info, self.values
         return {
             "name": self.name,
-            "kind": self.info.kind,
-            "form": self.form,
-            "dtype": self.info.dtype,
-            "shape": list(self.info.shape),
+            "kind": None if info is None else info.kind,
+            "form": None if info is None else form_text(info),
+            "dtype": None if info is None else info.dtype,
+            "shape": None if info is None else list(info.shape),
             "size": self.size,
-            "bytes": self.info.nbytes,
+            "bytes": self.nbytes,
             "bits_per_weight": self.bits_per_weight,
             "minimum": None if values is None else values.minimum,
             "maximum": None if values is None else values.maximum,
             "zeros": None if values is None else values.zeros,
             "not_finite": None if values is None else values.not_finite,
             "sqnr_db": None,
+            "problem": self.problem or None,
         }
 
 
 def inspect_file(path: Path, as_json: bool = False, values: bool = True) -> None:
     """Print a table of the weights of a file, or the same as JSON.
 
-    Values are read a weight at a time; with ``values=False`` the header alone is.
+    Values are read a weight at a time; with ``values=False`` the header alone is. A weight that cannot be read
+    is listed with the reason.
     """
     weights = read(path)
-    infos = {name: weights.describe(name) for name in weights}
-    entries = []
-    with open_progress() as progress:
-        progress.start("reading values", sum(info.nbytes for info in infos.values()) if values else 0)
-        for name, info in infos.items():
-            entries.append(Entry(name, info, summarize(weights[name]) if values else None))
-            progress.advance(info.nbytes)
+    entries = [_describe(weights, name) for name in weights]
+    if values:
+        with open_progress() as progress:
+            progress.start("reading values", sum(entry.nbytes for entry in entries))
+            entries = list(_look_at_values(weights, entries, progress))
     if as_json:
-        print(json.dumps(_to_dict(weights, entries), indent=2))
+        print_answer(_to_dict(weights, entries))
     else:
-        _print_entries(weights, entries)
+        _print_entries(open_stdout(), weights, entries)
+
+
+def _describe(weights: WeightFile, name: str) -> Entry:
+    try:
+        return Entry(name, weights.describe(name))
+    except FormatError as error:
+        return Entry(name, None, problem=str(error))
+
+
+def _look_at_values(weights: WeightFile, entries: list[Entry], progress: Progress) -> Iterator[Entry]:
+    for entry in entries:
+        if entry.info is None:
+            yield entry
+            continue
+        try:
+            yield Entry(entry.name, entry.info, summarize(weights[entry.name]))
+        except FormatError as error:
+            yield Entry(entry.name, entry.info, problem=str(error))
+        progress.advance(entry.nbytes)
 
 
 def _to_dict(weights: WeightFile, entries: list[Entry]) -> dict[str, Any]:
     size = sum(entry.size for entry in entries)
-    stored = sum(entry.info.nbytes for entry in entries)
+    stored = sum(entry.nbytes for entry in entries)
     return {
         "schema_version": SCHEMA_VERSION,
         "path": str(weights.path),
@@ -108,6 +128,7 @@ def _to_dict(weights: WeightFile, entries: list[Entry]) -> dict[str, Any]:
         "metadata": weights.metadata,
         "totals": {
             "weights": len(entries),
+            "unreadable": sum(bool(entry.problem) for entry in entries),
             "size": size,
             "bytes": stored,
             "bits_per_weight": 8 * stored / size if size else 0.0,
@@ -116,61 +137,50 @@ def _to_dict(weights: WeightFile, entries: list[Entry]) -> dict[str, Any]:
     }
 
 
-def _print_entries(weights: WeightFile, entries: list[Entry]) -> None:
-    console = open_stdout()
-    stored = sum(entry.info.nbytes for entry in entries)
-    compressed = any(entry.info.kind != "array" for entry in entries)
-    looked = any(entry.values is not None for entry in entries)
-    titles = ["name", "shape", "form", *["bits"] * compressed, "size", "share", *["range", "zeros"] * looked]
+def _print_entries(console: Console, weights: WeightFile, entries: list[Entry]) -> None:
+    stored = sum(entry.nbytes for entry in entries)
+    compressed = any(entry.compressed for entry in entries)
+    looked = any(entry.values is not None or entry.problem for entry in entries)
     digits = 3 if console.width >= WIDTH_FOR_THREE_DIGITS else 2
-    cells = [
-        [
-            entry.name,
-            "x".join(map(str, entry.info.shape)) or "-",
-            entry.form,
-            *[f"{entry.bits_per_weight:.1f}"] * compressed,
-            file_size(entry.info.nbytes),
-            _share(entry.info.nbytes, stored),
-            *([_range(entry.values, digits), _zeros(entry)] if looked else []),
-        ]
+    columns = [
+        *(Column(title) for title in ("name", "shape", "form")),
+        *(Column(title, "right") for title in ("bits", "size", "share", "range", "zeros")),
+    ]
+    lines = [
+        Line(
+            (
+                entry.name,
+                "?" if entry.info is None else shape_text(entry.info.shape),
+                "?" if entry.info is None else form_text(entry.info),
+                f"{entry.bits_per_weight:.1f}" if compressed else "",
+                file_size(entry.nbytes),
+                _share(entry.nbytes, stored),
+                _range(entry, digits) if looked else "",
+                _zeros(entry) if looked else "",
+            ),
+            "red" if entry.problem or (entry.values is not None and entry.values.not_finite) else "",
+        )
         for entry in entries
     ]
     # A narrow terminal gets fewer columns rather than names cut to nothing; what goes can be told from the rest.
-    columns = list(range(len(titles)))
-    for title in ("share", "bits"):
-        if _name_width(console.width, titles, cells, columns) < GOOD_NAME_WIDTH and title in titles:
-            columns.remove(titles.index(title))
-    width = max(LEAST_NAME_WIDTH, _name_width(console.width, titles, cells, columns))
-    table = make_table(
-        console,
-        *(Column(titles[i], "left" if titles[i] in ("name", "shape", "form") else "right") for i in columns),
-    )
-    for entry, row in zip(entries, cells, strict=True):
-        row[0] = shorten(row[0], width)
-        bad = entry.values is not None and entry.values.not_finite > 0
-        table.add_row(*(Text(row[i]) for i in columns), style="red" if bad else "")
-    print_table(console, table)
-    if any(len(entry.name) > width for entry in entries):
-        console.print(ABBREVIATED, style="dim")
-    _print_summary(weights, entries, stored)
+    print_listing(console, columns, lines, expendable=("share", "bits"))
+    console.print()
+    _print_summary(console, weights, entries, stored)
+    _print_problems(console, entries)
+    _print_next(console, weights, entries)
 
 
-def _name_width(width: int, titles: list[str], cells: list[list[str]], columns: list[int]) -> int:
-    """Characters that the other columns leave for names."""
-    others = (max(len(text) for text in (titles[i], *(row[i] for row in cells))) for i in columns[1:])
-    return width - sum(2 + other for other in others)
-
-
-def _print_summary(weights: WeightFile, entries: list[Entry], stored: int) -> None:
-    console = open_stdout()
+def _print_summary(console: Console, weights: WeightFile, entries: list[Entry], stored: int) -> None:
     size = sum(entry.size for entry in entries)
     bits = 8 * stored / size if size else 0.0
-    bad = [entry for entry in entries if entry.values is not None and entry.values.not_finite]
-    console.print()
     console.print(
-        f"[bold]{len(entries)} weights, {size:,} elements, {file_size(weights.file_bytes)} on disk[/] "
-        f"({weights.file_bytes:,} bytes), {bits:.1f} bits an element"
+        f"[bold]{len(entries)} weight{'s' * (len(entries) != 1)}, {size:,} elements, "
+        f"{file_size(weights.file_bytes)} on disk[/] ({weights.file_bytes:,} bytes), {bits:.1f} bits an element"
     )
+
+
+def _print_problems(console: Console, entries: list[Entry]) -> None:
+    bad = [entry for entry in entries if entry.values is not None and entry.values.not_finite]
     if bad:
         worst = bad[0]
         assert worst.values is not None
@@ -179,19 +189,31 @@ def _print_summary(weights: WeightFile, entries: list[Entry], stored: int) -> No
             f"[red]NaN or infinity in {len(bad)} weight{'s' * (len(bad) > 1)}:[/] "
             f"{escape(worst.name)} has {count}; compressing refuses them"
         )
+    unreadable = [entry for entry in entries if entry.problem]
+    if unreadable:
+        count = f"{len(unreadable)} weight{'s' * (len(unreadable) > 1)}"
+        console.print(f"[red]{count} cannot be read[/]; compressing stops at them:")
+        for entry in unreadable[:SHOWN_PROBLEMS]:
+            console.print(f"  {' '.join(entry.problem.split())}", markup=False)
+        if len(unreadable) > SHOWN_PROBLEMS:
+            console.print(f"  and {len(unreadable) - SHOWN_PROBLEMS} more, which --json lists")
+
+
+def _print_next(console: Console, weights: WeightFile, entries: list[Entry]) -> None:
     quoted = quote(weights.path)
-    if any(entry.info.kind != "array" for entry in entries):
+    if any(entry.compressed for entry in entries):
         console.print("What was lost is not known here: a compressed file does not hold the original.")
-        print_next(console, [(f"paring inspect {quoted} --json", "every number, for a program")])
+        commands = [
+            (f"paring compare ORIGINAL {quoted}", "what was lost, weight by weight"),
+            (f"paring inspect {quoted} --json", "every number, for a program"),
+        ]
     else:
         smaller = quote(weights.path.with_name(f"{weights.path.name.split('.')[0]}-int8.safetensors"))
-        print_next(
-            console,
-            [
-                (f"paring demo {quoted}", "what every recipe would give"),
-                (f"paring compress {quoted} -o {smaller}", "make it smaller"),
-            ],
-        )
+        commands = [
+            (f"paring demo {quoted}", "what every recipe would give"),
+            (f"paring compress {quoted} -o {smaller}", "make it smaller"),
+        ]
+    print_next(console, commands)
 
 
 def _share(part: int, whole: int) -> str:
@@ -199,7 +221,10 @@ def _share(part: int, whole: int) -> str:
     return "<1 %" if 0 < share < 0.005 else f"{share:.0%}".replace("%", " %")
 
 
-def _range(values: ValueSummary | None, digits: int) -> str:
+def _range(entry: Entry, digits: int) -> str:
+    values = entry.values
+    if entry.problem:
+        return "not readable"
     if values is None or values.minimum is None or values.maximum is None:
         return "-"
     if values.integers:

@@ -10,19 +10,24 @@ from dataclasses import dataclass
 __all__ = ["Contestant", "Timing", "time_contest"]
 
 ROUNDS = 5
-# BLAS threads go on polling for work for a while after a product (OpenBLAS: some ten milliseconds), and would take
-# the processor from whoever comes next. The warm-up outlasts that, and brings caches and clock up as well.
-WARM_SECONDS = 0.03
+# The threads of a BLAS go on polling for work after a product, OpenBLAS's for 2**28 cycles, and would take the
+# processor from whoever comes next: that one waits first.
+CALM_SECONDS = 0.15
+WARM_SECONDS = 0.03  # brings caches and clock up
 MEASURED_SECONDS = 0.02
 LEAST_CALLS = 3
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Something to time; `prepare` sets up what it needs each time its turn comes, untimed."""
+    """Something to time; `prepare` sets up what it needs each time its turn comes, untimed.
+
+    `lingers` says that its threads stay busy for a while after it returned.
+    """
 
     run: Callable[[], object]
     prepare: Callable[[], object] = lambda: None
+    lingers: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,12 @@ def time_contest(
     rounds: int = ROUNDS,
     clock: Callable[[], float] = time.perf_counter,
     advance: Callable[[], None] = lambda: None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> tuple[int, Timing, list[Timing]]:
     """Time in turn, round after round, so that a machine that changes its pace does so for everybody.
 
-    In a round each is warmed up and then called several times; its figure is the median. Of the rounds the
+    In a round each is warmed up and then called several times, after a pause if the one before lingers; its figure is
+    the median. Of the rounds the
     median is taken again: of the seconds, and of the ratio to the rival in the same round. `rivals` are settings of
     one rival, who competes with the best of them.
 
@@ -64,9 +71,13 @@ def time_contest(
     """
     everybody = [*rivals, *contestants]
     seconds: list[list[float]] = [[] for _ in everybody]
+    lingering = False
     for _ in range(rounds):
         for own, contestant in zip(seconds, everybody, strict=True):
             contestant.prepare()
+            if lingering:
+                pause(CALM_SECONDS)
+            lingering = contestant.lingers
             _call_for(contestant.run, WARM_SECONDS, 1, clock)
             own.append(statistics.median(_call_for(contestant.run, MEASURED_SECONDS, LEAST_CALLS, clock)))
             advance()

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..weights import QuantizedWeight, SparseWeight, Weight
+from ..weights import QuantizedWeight, SparseWeight, Weight, pieces
 
 __all__ = ["ValueSummary", "summarize"]
-
-PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -45,11 +43,11 @@ def summarize(weight: Weight) -> ValueSummary | None:
     >>> summarize(np.array([0.0, -2.0, np.nan, 1.0], np.float32))
     ValueSummary(minimum=-2.0, maximum=1.0, zeros=1, not_finite=1, integers=False)
     """
-    pieces = _pieces(weight)
-    if pieces is None:
+    parts = _pieces(weight)
+    if parts is None:
         return None
     lows, highs, zeros, not_finite, integers = [], [], 0, 0, False
-    for piece in pieces:
+    for piece in parts:
         integers = piece.dtype.kind in "iub"
         zeros += piece.size - int(np.count_nonzero(piece))
         if not integers:
@@ -77,8 +75,8 @@ def _pieces(weight: Weight) -> Iterator[npt.NDArray[Any]] | None:
 
 def _array_pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
     flat = array.ravel(order="K")
-    for start in range(0, flat.size, PIECE):
-        piece = flat[start : start + PIECE]
+    for start in range(0, flat.size, pieces.PIECE):
+        piece = flat[start : start + pieces.PIECE]
         # Small floats are slow in NumPy, and those of ml_dtypes lack half the functions.
         yield (
             piece.astype(np.float32) if piece.dtype.itemsize <= 2 and piece.dtype.kind not in "iub" else piece
@@ -87,24 +85,14 @@ def _array_pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
 
 def _dense_pieces(weight: QuantizedWeight) -> Iterator[npt.NDArray[Any]]:
     """The values of some channels at a time, as a matrix: their order does not matter here."""
-    step = max(1, PIECE // max(weight.columns, 1))
+    step = pieces.row_step(weight.columns)
     for start in range(0, weight.channels, step):
-        rows = slice(start, start + step)
-        data = weight.data[rows]
-        whole = weight.granularity == "tensor"
-        yield replace(
-            weight,
-            data=data,
-            scale=weight.scale if whole else weight.scale[rows],
-            zero_point=weight.zero_point if whole or weight.zero_point is None else weight.zero_point[rows],
-            shape=(len(data), weight.columns),
-            axis=0,
-        ).dense()
+        yield pieces.quantized_rows(weight, slice(start, start + step)).dense()
 
 
 def _stored_pieces(weight: SparseWeight) -> Iterator[npt.NDArray[Any]]:
-    for start in range(0, weight.nnz, PIECE):
-        values = weight.data[start : start + PIECE]
+    for start in range(0, weight.nnz, pieces.PIECE):
+        values = weight.data[start : start + pieces.PIECE]
         if weight.scale is not None:
             places = np.arange(start, start + values.size)
             values = values * weight.scale[np.searchsorted(weight.indptr, places, side="right") - 1]
