@@ -226,6 +226,23 @@ class TestDocuments:
         with pytest.raises(ValueError, match=r"job: expected what Job\.to_dict gives, got"):
             Job.from_dict({**jobs[0].to_dict(), name: [1]})
 
+    @pytest.mark.parametrize(
+        "output", ["../x", "/etc/passwd", "a/b", "", ".", "..", ".hidden", "a\0b", 5, None]
+    )
+    def test_an_output_that_leads_elsewhere(self, jobs, output):
+        with pytest.raises(ValueError, match=r"job: output: expected (the name of a file|str), got"):
+            Job.from_dict({**jobs[0].to_dict(), "output": output})
+        with pytest.raises(ValueError, match=r"job: output: expected the name of a file, got"):
+            replace(jobs[0], output=output)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("number", "0"), ("count", True), ("source", None), ("to_folder", 1), ("tasks", {})],
+    )
+    def test_values_of_other_types(self, jobs, name, value):
+        with pytest.raises(ValueError, match=rf"job: {name}: expected \w+, got {type(value).__name__}"):
+            Job.from_dict({**jobs[0].to_dict(), name: value})
+
     def test_not_a_result(self, jobs):
         with pytest.raises(ValueError, match="result: expected an object, got list"):
             JobResult.from_dict([])

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..weights import QuantizedWeight, SparseWeight, Weight
+from ..weights.pieces import row_step
 from .cuts import Cut, find_cuts, prune_at
+from .floats import explain_not_finite
 from .forms import choose_form, dense_zeros_note, form_name
 from .loss import measure_loss, zero_share
 from .plans import Plan
@@ -38,8 +40,8 @@ def find_global_cuts(source: Source, plans: Iterable[Plan]) -> dict[str, Cut]:
 def apply_plan(plan: Plan, weight: Weight, cut: Cut | None) -> tuple[Weight, ReportRow]:
     """Return a weight as its plan wants it, and its row.
 
-    `cut` belongs to a plan whose pruning is global. Beyond the weight itself this takes at most as much memory again as
-    its values in float32 take twice, and some 100 MB.
+    `cut` belongs to a plan whose pruning is global. Beyond the weight itself this takes at most twice the memory of its
+    values, or of them in float32 if that is more, and some 100 MB.
 
     Raises
     ------
@@ -80,10 +82,19 @@ def apply_plan(plan: Plan, weight: Weight, cut: Cut | None) -> tuple[Weight, Rep
 def _prune(plan: Plan, step: PruneStep, weight: npt.NDArray[Any], cut: Cut | None) -> npt.NDArray[Any]:
     if cut is not None:
         return prune_at(weight, cut, repr(plan.name))
-    # N:M runs along what feeds an output channel: channels go first, and back.
-    axis = 0 if step.structure is None else plan.axis
-    moved = prune({plan.name: np.moveaxis(weight, axis, 0)}, **step.arguments)[plan.name]
-    return np.ascontiguousarray(np.moveaxis(moved, 0, axis))
+    if step.structure is None or plan.axis == 0:
+        return prune({plan.name: weight}, **step.arguments)[plan.name]
+    # N:M runs along what feeds an output channel, so channels go first, and back: some of them at a time.
+    pruned = np.empty_like(weight, weight.dtype.newbyteorder("="), order="C", subok=False)
+    channels, moved = np.moveaxis(weight, plan.axis, 0), np.moveaxis(pruned, plan.axis, 0)
+    step_size = row_step(weight.size // max(len(channels), 1))
+    for start in range(0, len(channels), step_size):
+        rows = slice(start, start + step_size)
+        try:
+            moved[rows] = prune({plan.name: channels[rows]}, **step.arguments)[plan.name]
+        except ValueError as error:  # says where in these rows
+            raise explain_not_finite(weight, repr(plan.name)) or error from None
+    return pruned
 
 
 def _actions(result: Weight, pruned: bool) -> tuple[Action, ...]:

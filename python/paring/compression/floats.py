@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..weights import QuantizedWeight, SparseWeight
+from ..weights.pieces import PIECE
 
 __all__ = ["as_float32", "as_native", "check_floats", "explain_not_finite", "first_not_finite", "is_float"]
 
@@ -63,10 +64,13 @@ def as_float32(w: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def first_not_finite(w: npt.NDArray[Any], *, float32: bool = False) -> tuple[int, ...] | None:
     """Return the index of the first NaN or infinity in row-major order, of `w` or of its float32 rounding."""
-    finite = np.isfinite(as_float32(w) if float32 else w)
-    if finite.all():
-        return None
-    return tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), w.shape))
+    flat = w.reshape(-1) if w.flags.c_contiguous else w.ravel()
+    for start in range(0, flat.size, PIECE):
+        piece = flat[start : start + PIECE]
+        finite = np.isfinite(as_float32(piece) if float32 else piece)
+        if not finite.all():
+            return tuple(int(i) for i in np.unravel_index(start + int(np.argmin(finite)), w.shape))
+    return None
 
 
 def explain_not_finite(w: npt.NDArray[Any], label: str, *, float32: bool = False) -> ValueError | None:

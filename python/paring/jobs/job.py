@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from ..compression.cuts import Cut
@@ -112,6 +113,9 @@ class Job:
     memory_bytes: int
     key: str
 
+    def __post_init__(self) -> None:
+        check_output(self.output, "job")
+
     @property
     def names(self) -> tuple[str, ...]:
         """The weights, in order."""
@@ -139,7 +143,7 @@ class Job:
             values["inputs"] = tuple(
                 Input(**{**item, "tensors": tuple(item["tensors"])}) for item in values["inputs"]
             )
-        except (TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"job: expected what Job.to_dict gives, got {error}") from error
         return cls(**values)
 
@@ -184,9 +188,21 @@ class JobResult:
         values = _checked(document, [field.name for field in fields(cls)], "result")
         try:
             values["rows"] = tuple(row_from_dict(row) for row in values["rows"])
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise ValueError(f"result: expected what JobResult.to_dict gives, got {error}") from error
         return cls(**values)
+
+
+def check_output(output: object, what: str) -> None:
+    """Raise ValueError unless `output` is the plain name of a file, which cannot lead out of the target's folder."""
+    if (
+        not isinstance(output, str)
+        or not output
+        or Path(output).name != output
+        or output.startswith(".")
+        or "\0" in output
+    ):
+        raise ValueError(f"{what}: output: expected the name of a file, got {output!r}")
 
 
 def row_from_dict(document: Mapping[str, Any]) -> ReportRow:
@@ -200,6 +216,16 @@ def row_from_dict(document: Mapping[str, Any]) -> ReportRow:
     return ReportRow(**values)
 
 
+TYPES: dict[str, type] = {
+    **dict.fromkeys(
+        ("number", "count", "bytes_before", "bytes_after", "memory_bytes", "bytes", "mtime_ns"), int
+    ),
+    **dict.fromkeys(("source", "target", "output", "key"), str),
+    **dict.fromkeys(("to_folder", "resumed"), bool),
+    **dict.fromkeys(("tasks", "inputs", "rows"), list),
+}
+
+
 def _checked(document: Mapping[str, Any], names: list[str], what: str) -> dict[str, Any]:
     if not isinstance(document, Mapping):
         raise ValueError(f"{what}: expected an object, got {type(document).__name__}")
@@ -209,4 +235,10 @@ def _checked(document: Mapping[str, Any], names: list[str], what: str) -> dict[s
     missing = [name for name in names if name not in document]
     if missing:
         raise ValueError(f"{what}: expected the keys of to_dict, got no {', '.join(missing)}")
+    for name in names:
+        value = document[name]
+        if not isinstance(value, TYPES[name]) or (isinstance(value, bool) and TYPES[name] is int):
+            raise ValueError(
+                f"{what}: {name}: expected {TYPES[name].__name__}, got {type(value).__name__} {value!r:.80}"
+            )
     return {name: document[name] for name in names}

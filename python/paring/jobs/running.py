@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from ..compression.application import apply_plan
 from ..compression.compressor import Progress
 from ..compression.report import ReportRow
@@ -101,12 +99,14 @@ def spooled_weights(
     for done, task in enumerate(job.tasks, 1):
         name = task.plan.name
         weight = source[name]
+        fetch: Fetch = partial(source.__getitem__, name)
+        if not in_map(weight):  # decoded just now: it would be held, or decoded again when it is written
+            fetch = spool.put(weight)
+            weight = fetch()
         result, row = apply_plan(task.plan, weight, task.cut)
-        # An array is fetched when it is written. A compressed weight that had to be decoded would be held until then.
-        stays = result is weight and (isinstance(weight, np.ndarray) or in_map(weight))
-        weights[name] = partial(source.__getitem__, name) if stays else spool.put(result)
+        weights[name] = fetch if result is weight else spool.put(result)
         rows.append(row)
-        del weight, result  # before the next one is made
+        del weight, result, fetch  # before the next one is made
         if progress is not None:
             progress(done, total, name)
     return SpooledWeights(weights), tuple(rows)

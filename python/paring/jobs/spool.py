@@ -32,8 +32,10 @@ def is_mapped(array: npt.NDArray[Any]) -> bool:
     return isinstance(owner.obj if isinstance(owner, memoryview) else owner, mmap.mmap)
 
 
-def in_map(weight: QuantizedWeight | SparseWeight) -> bool:
-    """Whether all arrays of a compressed weight lie in memory maps."""
+def in_map(weight: Weight) -> bool:
+    """Whether all arrays of a weight lie in memory maps."""
+    if isinstance(weight, np.ndarray):
+        return not weight.size or is_mapped(weight)
     return all(is_mapped(array) for array in _arrays(weight).values() if array.size)
 
 
