@@ -9,6 +9,8 @@ import pytest
 import paring
 from checkpoints import files_of, names_in, random_weights, same_weights, write_checkpoint
 from paring import PruneStep, QuantizeStep, Recipe, SparsifyStep
+from paring.formats.arrays import TensorInfo
+from paring.formats.compressed_tensors.config import quantization_config
 
 RECIPES = {
     "int8": Recipe([QuantizeStep()]),
@@ -132,6 +134,38 @@ class TestResult:
         assert [call[0] for call in seen] == list(range(1, len(weights) + 1))
         assert {call[1] for call in seen} == {len(weights)}
         assert sorted(call[2] for call in seen) == sorted(weights)
+
+    def test_a_weight_in_two_files_of_a_checkpoint_by_compressed_tensors(self, tmp_path, rng):
+        quantized = paring.quantize(rng.standard_normal((64, 64), np.float32), bits=4, symmetric=False)
+        tensors = {f"fc.weight{suffix}": array for suffix, array in quantized.tensors().items()}
+        first, *rest = tensors
+        weight_map = {}
+        (tmp_path / "in").mkdir()
+        for number, names in enumerate(([first], rest), 1):
+            file = f"model-0000{number}-of-00002.safetensors"
+            part = {name: tensors[name] for name in names}
+            part[f"other{number}.weight"] = rng.standard_normal((64, 64), np.float32)
+            paring.write(tmp_path / "in" / file, part)
+            weight_map |= dict.fromkeys(part, file)
+        (tmp_path / "in/model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+        infos = {name: TensorInfo(str(a.dtype), a.shape, a.nbytes) for name, a in tensors.items()}
+        config = quantization_config({"fc.weight": quantized.describe()}, infos)
+        (tmp_path / "in/config.json").write_text(json.dumps({"quantization_config": config}))
+        [first_job, second_job] = paring.jobs.plan(tmp_path / "in", tmp_path / "out", "int8")
+        assert [len(job.inputs) for job in (first_job, second_job)] == [2, 1]
+        for target in ("out", "out.safetensors"):
+            paring.compress_file(tmp_path / "in", tmp_path / target, "int8")
+            read = paring.read(tmp_path / target)
+            assert read["fc.weight"] == quantized
+            assert {read.describe(name).dtype for name in read} == {"int4", "int8"}
+
+    def test_a_dtype_that_cannot_be_read_is_said_before_any_work(self, tmp_path):
+        header = b'{"a":{"dtype":"F4","shape":[4],"data_offsets":[0,2]}}'
+        (tmp_path / "in.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(2))
+        with pytest.raises(
+            paring.FormatError, match=r"in\.safetensors: tensor 'a': expected a dtype of .*'F4'"
+        ):
+            paring.jobs.plan(tmp_path / "in.safetensors", tmp_path / "out.safetensors")
 
 
 class TestResume:
