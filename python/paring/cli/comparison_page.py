@@ -7,6 +7,7 @@ import math
 from rich.console import Console
 from rich.text import Text
 
+from ..errors import printable
 from .comparison import Comparison, Pair
 from .listing import Line, form_text, print_listing, shape_text
 from .terminal import Column, decibels, print_next, quote
@@ -84,7 +85,7 @@ def _print_totals(console: Console, comparison: Comparison) -> None:
     ]
     worst, text = comparison.worst, ""
     if worst is not None and worst.difference is not None and worst.difference.sqnr_db is not None:
-        text = f"; {worst.name} differs most ({decibels(worst.difference.sqnr_db)})"
+        text = f"; {printable(worst.name)} differs most ({decibels(worst.difference.sqnr_db)})"
     number = len(comparison.pairs)
     tally = f"{number:,} weight{'s' * (number != 1)}: {', '.join(counts) or 'nothing to compare'}{text}"
     console.print(tally, markup=False)
@@ -105,7 +106,7 @@ def _print_outcome(console: Console, comparison: Comparison) -> None:
     if not beyond:
         console.print(Text(f"Within {bounds}.", "green"))
         return
-    names = ", ".join(pair.name for pair in beyond[:SHOWN_NAMES])
+    names = ", ".join(printable(pair.name) for pair in beyond[:SHOWN_NAMES])
     more = f" and {len(beyond) - SHOWN_NAMES} more" if len(beyond) > SHOWN_NAMES else ""
     console.print(Text(f"Not within {bounds}: {names}{more}", "bold yellow"))
 

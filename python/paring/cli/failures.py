@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from ..errors import printable
+
 __all__ = ["DONE", "FAILED", "INTERRUPTED", "UNUSABLE", "UnfinishedError", "naming", "run_guarded"]
 
 DONE = 0
@@ -101,7 +103,7 @@ def _interrupted() -> int:
 
 
 def _complain(message: str, hint: str = "", code: int = UNUSABLE) -> int:
-    print(f"paring: error: {message}{hint}", file=sys.stderr)
+    print(f"paring: error: {printable(message)}{hint}", file=sys.stderr)
     return code
 
 

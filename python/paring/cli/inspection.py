@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import FormatError
+from ..errors import FormatError, printable
 from ..formats import WeightFile, WeightInfo, read
 from .answers import print_answer
 from .listing import Line, form_text, print_listing, shape_text
@@ -187,7 +187,7 @@ def _print_problems(console: Console, entries: list[Entry]) -> None:
         count = f"{worst.values.not_finite:,} of {worst.size:,} values"
         console.print(
             f"[red]NaN or infinity in {len(bad)} weight{'s' * (len(bad) > 1)}:[/] "
-            f"{escape(worst.name)} has {count}; compressing refuses them"
+            f"{escape(printable(worst.name))} has {count}; compressing refuses them"
         )
     unreadable = [entry for entry in entries if entry.problem]
     if unreadable:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from ..errors import printable
 from ..formats import WeightInfo
 from .terminal import ABBREVIATED, Column, make_table, print_table, shorten
 
@@ -32,6 +33,7 @@ def print_listing(
 
     The first of `expendable` goes first. A column of which every cell is empty is left out.
     """
+    lines = [Line([printable(cell) for cell in line.cells], line.style) for line in lines]
     kept = [i for i in range(len(columns)) if i == 0 or not lines or any(line.cells[i] for line in lines)]
     good = min(GOOD_NAME_WIDTH, max((len(line.cells[0]) for line in lines), default=0))
     for title in expendable:

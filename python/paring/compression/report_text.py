@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..errors import printable
 from .loss import LOSS_BOUND_DB
 from .report_rows import ReportRow, add_rows, worst_rows
 
@@ -41,7 +42,7 @@ def report_text(rows: Sequence[ReportRow]) -> str:
 
 def _cells(row: ReportRow) -> tuple[str, ...]:
     return (
-        row.name,
+        printable(row.name),
         "x".join(map(str, row.shape)) or "one number",
         row.dtype,
         row.form,
@@ -100,7 +101,7 @@ def _kept_text(kept: Sequence[ReportRow]) -> str:
 
 
 def _notes_text(rows: Sequence[ReportRow]) -> str:
-    return "\n".join(["Notes", *(f"  {row.name}: {row.reason}" for row in rows)]) if rows else ""
+    return "\n".join(["Notes", *(f"  {printable(row.name)}: {row.reason}" for row in rows)]) if rows else ""
 
 
 def _total_text(rows: Sequence[ReportRow]) -> str:
@@ -154,6 +155,8 @@ def _count(rows: Sequence[ReportRow], noun: str = "weight") -> str:
 
 
 def _names(rows: Sequence[ReportRow], *, with_loss: bool = False) -> str:
-    shown = [f"{row.name} ({row.sqnr_db:.1f} dB)" if with_loss else row.name for row in rows[:SHOWN_NAMES]]
+    shown = [
+        printable(row.name) + (f" ({row.sqnr_db:.1f} dB)" if with_loss else "") for row in rows[:SHOWN_NAMES]
+    ]
     more = f", and {len(rows) - SHOWN_NAMES:,} more" if len(rows) > SHOWN_NAMES else ""
     return ", ".join(shown) + more

@@ -107,5 +107,5 @@ def _as_result(document: Any) -> JobResult | None:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
