@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import paring
+from checkpoints import random_weights, write_checkpoint
 from paring import _core
 from paring.cli import main
 
@@ -256,3 +257,12 @@ class TestInspect:
             entry = by_name[name]
             assert (entry["minimum"], entry["maximum"]) == (dense.min(), dense.max())
             assert entry["zeros"] == w.size - np.count_nonzero(dense)
+
+
+def test_inspecting_a_folder_of_shards_suggests_a_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_checkpoint(tmp_path / "model", random_weights())
+    for where, source, target in (("model", "model", "model-int8"), (".", ".", tmp_path / "model-int8")):
+        assert main(["inspect", where]) == 0
+        assert f"paring compress {source} -o {target} " in capsys.readouterr().out
+        monkeypatch.chdir(tmp_path / "model")

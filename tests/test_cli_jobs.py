@@ -73,6 +73,9 @@ def test_the_whole_way_by_the_commands_it_names(capsys, tmp_path, checkpoint, we
     for job in ("2", "1"):
         command = [sys.executable, "-m", "paring", "run", "jobs.json", "--job", job]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    out = run_well(capsys, "run", "jobs.json", "--job", "1")
+    assert "which stood already" in out
+    assert next_commands(out) == ["paring finish jobs.json"]
     out = run_well(capsys, *last.split()[1:])
     written = paring.read(tmp_path / "small")
     assert written["a.weight"] == paring.quantize(weights["a.weight"], bits=4, granularity="group")

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from ..errors import FormatError, printable
 from ..formats import WeightFile, WeightInfo, read
+from ..formats.shards import INDEX_SUFFIX
 from .answers import print_answer
 from .listing import Line, form_text, print_listing, shape_text
 from .progress import Progress, open_progress
@@ -208,10 +209,10 @@ def _print_next(console: Console, weights: WeightFile, entries: list[Entry]) -> 
             (f"paring inspect {quoted} --json", "every number, for a program"),
         ]
     else:
-        smaller = quote(weights.path.with_name(f"{weights.path.name.split('.')[0]}-int8.safetensors"))
+        source, smaller = _suggestion(weights.path)
         commands = [
             (f"paring demo {quoted}", "what every recipe would give"),
-            (f"paring compress {quoted} -o {smaller}", "make it smaller"),
+            (f"paring compress {quote(source)} -o {quote(smaller)}", "make it smaller"),
         ]
     print_next(console, commands)
 
@@ -237,3 +238,14 @@ def _zeros(entry: Entry) -> str:
         return "-"
     share = 100 * entry.values.zeros / entry.size
     return f"{share:.1f} %"
+
+
+def _suggestion(path: Path) -> tuple[Path, Path]:
+    """Return what to compress, and a name for the result: a folder for a folder of shards."""
+    if path.name.endswith(INDEX_SUFFIX):
+        folder = path.parent
+        name = folder.resolve().name or "model"
+        return folder, folder.resolve().parent / f"{name}-int8" if folder.name in ("", "..") else Path(
+            f"{folder}-int8"
+        )
+    return path, path.with_name(f"{path.name.split('.')[0]}-int8.safetensors")

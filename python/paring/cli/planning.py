@@ -136,33 +136,34 @@ def run_job(jobs_file: Path, number: int, as_json: bool) -> None:
     if number not in by_number:
         raise ValueError(f"--job: expected 0 to {len(jobs) - 1}, the jobs of {jobs_file}, got {number}")
     job = by_number[number]
-    stood = Staging.of(job).result(job) is not None
     with naming(Path(job.output)), open_progress(announce=True) as progress:
         progress.start(f"job {number}: {job.output}", len(job.names))
         result = run_one(job, progress=count_steps(progress))
     if as_json:
-        print_answer(_result_to_dict(jobs_file, result, stood))
+        print_answer(_result_to_dict(jobs_file, result))
         return
     console = open_stdout()
     print_report(console, Report(result.rows))
-    remark = ", which stood already" if stood else ""
+    remark = ", which stood already" if result.resumed else ""
     console.print(
         Text(f"\njob {number} of {len(jobs)}: {result.output}, {result.bytes:,} bytes{remark}", "bold")
     )
     quoted = quote(jobs_file)
-    others = [other for other in sorted(by_number) if other != number]
-    commands = [(f"paring run {quoted} --job {others[0]}", "another")] if others else []
-    print_next(console, [*commands, (f"paring finish {quoted}", "when all are done")])
+    left = [other.number for other in jobs if Staging.of(other).result(other) is None]
+    commands = [(f"paring run {quoted} --job {left[0]}", "another")] if left else []
+    print_next(
+        console, [*commands, (f"paring finish {quoted}", "when all are done" if left else "all are done")]
+    )
 
 
-def _result_to_dict(jobs_file: Path, result: JobResult, stood: bool) -> dict[str, Any]:
+def _result_to_dict(jobs_file: Path, result: JobResult) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "jobs_path": str(jobs_file),
         "number": result.number,
         "output": result.output,
         "output_bytes": result.bytes,
-        "resumed": stood,
+        "resumed": result.resumed,
         "rows": [row.to_dict() for row in result.rows],
     }
 
