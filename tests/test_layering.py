@@ -19,6 +19,8 @@ LAYERS = [
     "graph",
     "compression",
     "jobs",
+    "nn",
+    "training",
     "runtime",
     "demo",
     "cli",
@@ -33,7 +35,7 @@ FOLDERS = [
     {"base"},
     {"cpu"},
     {"threads"},
-    {"nn", "prune", "quantize"},
+    {"nn", "optimizers", "prune", "quantize", "windows"},
     {"gemm", "pack", "sparse"},
     {"bindings"},
 ]

@@ -3,10 +3,12 @@
 #include "bindings/kernel_list.h"
 #include "bindings/registers.h"
 #include "nn/epilogue.h"
+#include "optimizers/loops.h"
 #include "prune/loops.h"
 #include "quantize/loops.h"
 #include "sparse/csr_loops.h"
 #include "threads/pool.h"
+#include "windows/loops.h"
 
 namespace paring::bindings {
 namespace py = pybind11;
@@ -33,6 +35,8 @@ void register_runtime(py::module_& module) {
     py::list rows;
     for (const auto& row : quantize_loops()) rows.append(describe_kernel(row, "quantize"));
     for (const auto& row : prune_loops()) rows.append(describe_kernel(row, "prune"));
+    for (const auto& row : optimizer_loops()) rows.append(describe_kernel(row, "optimizers"));
+    for (const auto& row : window_loops()) rows.append(describe_kernel(row, "windows"));
     for (const auto& row : epilogue_kernels()) rows.append(describe_kernel(row, "epilogue"));
     for (const auto& row : csr_loops()) rows.append(describe_kernel(row, "csr"));
     return rows;

@@ -7,8 +7,10 @@ namespace paring::bindings {
 
 void register_runtime(pybind11::module_& module);
 void register_gemm(pybind11::module_& module);
+void register_optimizers(pybind11::module_& module);
 void register_prune(pybind11::module_& module);
 void register_quantize(pybind11::module_& module);
 void register_sparse(pybind11::module_& module);
+void register_windows(pybind11::module_& module);
 
 }  // namespace paring::bindings

@@ -87,6 +87,35 @@ def prune_n_of_m(
 ) -> None: ...
 def moments(weight: NDArray[Any], *, isa: str = "") -> tuple[float, float]: ...
 
+# optimizers
+class StepNumbers:
+    def __init__(
+        self,
+        *,
+        gradient_factor: float = 1.0,
+        gradient_limit: float = ...,
+        coupled_decay: float = 0.0,
+        decay: float = 0.0,
+        threshold: float = 0.0,
+        shrink: float = 0.0,
+        rate: float = 0.0,
+        momentum: float = 0.0,
+        fresh: float = 0.0,
+        direct: float = 0.0,
+        first_share: float = 0.0,
+        second_share: float = 0.0,
+        epsilon: float = 0.0,
+    ) -> None: ...
+
+def optimizer_step(
+    rule: str,
+    tensors: list[tuple[str, NDArray[Any], NDArray[Any], list[NDArray[Any]], U8 | None, StepNumbers]],
+    *,
+    isa: str = "",
+) -> None: ...
+def sum_of_squares(x: NDArray[Any], mask: U8 | None, *, isa: str = "") -> float: ...
+def shrink_groups(x: NDArray[Any], threshold: float, factor: float, *, isa: str = "") -> int: ...
+
 # sparse
 def check_csr(indices: NDArray[Any], indptr: NDArray[Any], rows: int, columns: int) -> None: ...
 def dense_to_csr(
@@ -114,6 +143,87 @@ class PackedCsr:
     def kernel(self) -> str: ...
     @property
     def nbytes(self) -> int: ...
+
+# windows: images are (N, C, H, W) with image_axis 0, (C, N, H, W) with image_axis 1
+class WindowShape:
+    def __init__(
+        self,
+        size: tuple[int, int],
+        kernel: tuple[int, int],
+        strides: tuple[int, int],
+        dilations: tuple[int, int],
+        pads: tuple[int, int],
+        out: tuple[int, int],
+    ) -> None: ...
+
+def gather_columns(
+    x: NDArray[Any],
+    image_axis: int,
+    shape: WindowShape,
+    images: tuple[int, int],
+    rows: tuple[int, int],
+    columns: NDArray[Any],
+    *,
+    isa: str = "",
+) -> None: ...
+def scatter_columns(
+    columns: NDArray[Any],
+    shape: WindowShape,
+    images: tuple[int, int],
+    rows: tuple[int, int],
+    x: NDArray[Any],
+    image_axis: int,
+    *,
+    isa: str = "",
+) -> None: ...
+def depthwise(
+    x: NDArray[Any],
+    image_axis: int,
+    filters: NDArray[Any],
+    bias: NDArray[Any] | None,
+    shape: WindowShape,
+    y: NDArray[Any],
+    y_image_axis: int,
+    *,
+    isa: str = "",
+) -> None: ...
+def depthwise_input_gradient(
+    dy: NDArray[Any],
+    dy_image_axis: int,
+    filters: NDArray[Any],
+    shape: WindowShape,
+    dx: NDArray[Any],
+    image_axis: int,
+    *,
+    isa: str = "",
+) -> None: ...
+def depthwise_filter_gradient(
+    x: NDArray[Any],
+    image_axis: int,
+    dy: NDArray[Any],
+    dy_image_axis: int,
+    shape: WindowShape,
+    filters: NDArray[Any],
+    *,
+    isa: str = "",
+) -> None: ...
+def max_pool(
+    x: NDArray[Any],
+    image_axis: int,
+    shape: WindowShape,
+    y: NDArray[Any],
+    places: NDArray[np.int32] | None,
+    *,
+    isa: str = "",
+) -> None: ...
+def max_pool_gradient(
+    dy: NDArray[Any],
+    dy_image_axis: int,
+    places: NDArray[np.int32],
+    image_axis: int,
+    shape: WindowShape,
+    dx: NDArray[Any],
+) -> None: ...
 
 # gemm
 def gemm_kernels() -> list[GemmKernel]: ...

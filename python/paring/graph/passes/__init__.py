@@ -1,0 +1,1 @@
+"""Small functions from a graph to an equivalent one."""

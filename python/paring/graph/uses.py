@@ -1,0 +1,31 @@
+"""Who makes and who uses the values of a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .nodes import Graph, Node
+
+__all__ = ["consumers", "only_consumer", "prune_initializers"]
+
+
+def consumers(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    """Return the nodes that use each value, one entry a use."""
+    result: dict[str, list[Node]] = {}
+    for node in nodes:
+        for name in filter(None, node.inputs):
+            result.setdefault(name, []).append(node)
+    return result
+
+
+def only_consumer(graph: Graph, users: dict[str, list[Node]], name: str) -> Node | None:
+    """Return the one node that uses a value; None if several do, or none, or a caller of the graph sees it."""
+    found = users.get(name, [])
+    return found[0] if len(found) == 1 and name not in graph.outputs else None
+
+
+def prune_initializers(graph: Graph) -> Graph:
+    """Return the graph without initializers that nobody uses."""
+    used = {name for node in graph.nodes for name in node.inputs} | set(graph.outputs)
+    kept = {name: weight for name, weight in graph.initializers.items() if name in used}
+    return Graph(graph.nodes, kept, graph.inputs, graph.outputs)
