@@ -1,0 +1,1 @@
+"""Training: optimizers, schedules, losses, and what wins back the accuracy that compression cost."""
