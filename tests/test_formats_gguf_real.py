@@ -7,6 +7,7 @@ import gguf.quants
 import numpy as np
 import pytest
 
+import paring
 from fetched_packages import fetch
 from paring.errors import FormatError
 from paring.formats import read, write
@@ -77,3 +78,26 @@ def test_keys_survive(path, theirs, tmp_path):
     size = path.stat().st_size
     keys_bytes = size - sum(t.n_bytes for t in theirs.tensors)
     assert len(weights.metadata["gguf"]) < keys_bytes
+
+
+@pytest.mark.parametrize(
+    ("preset", "suffix", "form"),
+    [
+        ("int8", ".safetensors", "int8 channel"),
+        ("int4", ".safetensors", "int4 group 32"),
+        ("Q4_0", ".gguf", "int4 group 32"),
+    ],
+)
+def test_compressed_and_read_back(path, tmp_path, preset, suffix, form):
+    out = tmp_path / f"small{suffix}"
+    report = paring.compress_file(path, out, preset)
+    forms = [row.form for row in report.rows]
+    assert forms.count(form) == 210
+    assert report["token_embd.weight"].reason == "compressed already"
+    source, small = read(path), read(out)
+    assert set(small) == set(source)
+    for name in ("blk.0.attn_q.weight", "blk.29.ffn_down.weight"):
+        error = np.abs(source[name].astype(np.float64) - small[name].dense()).max()
+        assert report[name].max_error == pytest.approx(error, rel=1e-9)
+    assert small["token_embd.weight"] == source["token_embd.weight"]
+    assert json.loads(small.metadata["gguf"])["general.architecture"] == ["string", "llama"]
