@@ -125,6 +125,14 @@ def test_cross_entropy_by_its_formula(rng):
     assert CrossEntropy(s, WEIGHTS).value(outputs, labels) == pytest.approx(wanted, rel=1e-14)
 
 
+def test_binary_cross_entropy_by_its_formula(rng):
+    outputs, targets = rng.normal(size=(5, 4)), rng.random(size=(5, 4))
+    sigmoid = 1 / (1 + np.exp(-outputs))
+    smooth = targets * 0.8 + 0.1
+    wanted = -(3 * smooth * np.log(sigmoid) + (1 - smooth) * np.log(1 - sigmoid)).mean()
+    assert BinaryCrossEntropy(0.2, 3).value(outputs, targets) == pytest.approx(wanted, rel=1e-14)
+
+
 def test_divergence_by_its_formula(rng):
     outputs, teacher = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
     p, q = softmax(teacher / 3), softmax(outputs / 3)

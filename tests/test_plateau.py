@@ -143,33 +143,6 @@ def test_any_function_of_the_score():
     assert rates_after(rates, [1.0, 0.5, np.float32(0)]) == [0.5, 0.25, 0.0]
 
 
-@pytest.mark.peers
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("mode", ["min", "max"])
-@pytest.mark.parametrize("relative", [True, False])
-@pytest.mark.parametrize(
-    ("patience", "cooldown", "minimum"), [(0, 0, 0.0), (2, 0, 0.01), (1, 2, 0.0), (3, 5, 0.02)]
-)
-def test_rates_equal_those_of_torch(mode, relative, patience, cooldown, minimum, rng):
-    torch = pytest.importorskip("torch", reason="torch is not installed", exc_type=ImportError)
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, mode, 0.7, patience, 0.05, "rel" if relative else "abs", cooldown, minimum
-    )
-    ours = ReduceOnPlateau(1.0, 0.7, patience, 0.05, relative, cooldown, minimum, mode)
-    state = ours.start()
-    # Above zero, where PyTorch's relative threshold is sound; with NaN among them.
-    scores = 1 + np.linspace(1, 0, 200) + rng.uniform(-0.2, 0.2, size=200)
-    scores[rng.integers(0, 200, size=10)] = math.nan
-    for score in scores if mode == "min" else 4 - scores:
-        theirs.step(score)
-        state = ours.update(state, score)
-        # Ours goes below what PyTorch takes for no change.
-        assert ours.rate(state) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12, abs=1e-7)
-        assert state.bad == theirs.num_bad_epochs
-        assert state.cooldown == theirs.cooldown_counter
-
-
 def test_the_list_is_complete():
     assert set(SCORE_DRIVEN) == set(ScoreDriven.__subclasses__())
 

@@ -55,6 +55,15 @@ def test_golden_rows(schedule, wanted):
     np.testing.assert_allclose(schedule.values(len(wanted)), wanted, rtol=0, atol=5.1e-5)
 
 
+def test_three_phases_go_down_as_long_as_up():
+    schedule = OneCycle(1.0, 11, 0.4, 10.0, 10.0, "linear", three_phases=True)
+    # Up to update 3.4, down to where it began at 6.8, and to a tenth of that at 10.
+    up = [0.1 + 0.9 * k / 3.4 for k in range(4)]
+    down = [1.0 - 0.9 * (k - 3.4) / 3.4 for k in range(4, 7)]
+    rest = [0.1 - 0.09 * (k - 6.8) / 3.2 for k in range(7, 11)]
+    np.testing.assert_allclose(schedule.values(12), [*up, *down, *rest, 0.01], rtol=1e-13)
+
+
 def test_the_lowest_rate_of_one_cycle():
     assert OneCycle(1.0, steps=10)(9) == pytest.approx(4e-6, rel=1e-12)
 

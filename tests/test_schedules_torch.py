@@ -1,8 +1,11 @@
 """Every schedule against torch.optim.lr_scheduler."""
 
+import math
+
 import numpy as np
 import pytest
 
+from paring.training.plateau import ReduceOnPlateau
 from paring.training.schedules import Chain, Constant, Cosine, LinearWarmup, OneCycle
 from schedule_cases import TORCH, schedule_id
 
@@ -63,3 +66,27 @@ def test_one_cycle_ends_by_an_error_in_torch_only(torch):
     with pytest.raises(ValueError, match="Tried to step"):
         rates_of(torch, make, 5)
     assert OneCycle(0.4, 3)(5) == OneCycle(0.4, 3)(2)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize(
+    ("patience", "cooldown", "minimum"), [(0, 0, 0.0), (2, 0, 0.01), (1, 2, 0.0), (3, 5, 0.02)]
+)
+def test_a_plateau_equals_that_of_torch(torch, mode, relative, patience, cooldown, minimum, rng):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode, 0.7, patience, 0.05, "rel" if relative else "abs", cooldown, minimum
+    )
+    ours = ReduceOnPlateau(1.0, 0.7, patience, 0.05, relative, cooldown, minimum, mode)
+    state = ours.start()
+    # Above zero, where PyTorch's relative threshold is sound; with NaN among them.
+    scores = 1 + np.linspace(1, 0, 200) + rng.uniform(-0.2, 0.2, size=200)
+    scores[rng.integers(0, 200, size=10)] = math.nan
+    for score in scores if mode == "min" else 4 - scores:
+        theirs.step(score)
+        state = ours.update(state, score)
+        # Ours goes below what PyTorch takes for no change.
+        assert ours.rate(state) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12, abs=1e-7)
+        assert state.bad == theirs.num_bad_epochs
+        assert state.cooldown == theirs.cooldown_counter

@@ -159,7 +159,6 @@ class OneCycle(Schedule):
             yield self.steps - 1, self.peak, start / self.end_divisor
 
     def _rate(self, step: int) -> float:
-        step = min(step, self.steps - 1)
         begin = 0.0
         rate = self.peak
         for end, before, after in self._phases():
