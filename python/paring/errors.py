@@ -3,11 +3,22 @@
 __all__ = ["FormatError", "printable"]
 
 
+LONGEST_MESSAGE = 4000
+
+
 class FormatError(ValueError):
     """A file does not hold what its format promises.
 
-    The message names the file, what was expected and what was found, and where (tensor name or byte offset).
+    The message names the file, what was expected and what was found, and where (tensor name or byte offset). What was
+    found may be as long as the file, and hold anything: of a very long message the middle is left out, and it is always
+    `printable`.
     """
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > LONGEST_MESSAGE:
+            half = LONGEST_MESSAGE // 2
+            message = f"{message[:half]} [...] {message[-half:]}"
+        super().__init__(printable(message))
 
 
 def printable(text: str) -> str:

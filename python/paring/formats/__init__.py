@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from ..weights import Weight
 from . import npy, npz, safetensors
 from .atomic import Opening, replacing
 from .counting import CountedFile
-from .folders import find_in_folder
+from .folders import find_in_folder, opening_inside_folder
 from .gguf.writer import write_weights as write_gguf
 from .limits import DEFAULT_LIMITS, Limits
 from .naming import DESCRIPTION_KEY, split_weights
@@ -24,7 +24,16 @@ from .readers import any_of, open_tensors
 from .strict_json import is_unicode
 from .weight_file import WeightFile, WeightInfo
 
-__all__ = ["Limits", "WeightFile", "WeightInfo", "check_suffix", "file_bytes", "read", "write"]
+__all__ = [
+    "Limits",
+    "WeightFile",
+    "WeightInfo",
+    "check_holds",
+    "check_suffix",
+    "file_bytes",
+    "read",
+    "write",
+]
 
 WRITABLE = (".safetensors", ".npz", ".npy", ".gguf")
 
@@ -73,7 +82,11 @@ def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> We
     if not isinstance(limits, Limits):
         raise TypeError(f"limits: expected Limits, got {type(limits).__name__}")
     place = Path(path)
-    return WeightFile(open_tensors(find_in_folder(place) if place.is_dir() else place, limits))
+    if not place.is_dir():
+        return WeightFile(open_tensors(place, limits))
+    found = find_in_folder(place)
+    with opening_inside_folder(found):
+        return WeightFile(open_tensors(found, limits))
 
 
 def write(
@@ -144,6 +157,25 @@ def file_bytes(
     return counted.size
 
 
+def check_holds(
+    path: str | os.PathLike[str],
+    weights: Mapping[str, Weight],
+    *,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Raise what `write` would of the same arguments, as far as it depends on names, shapes, dtypes and forms."""
+
+    def refusing(place: Path) -> NoReturn:
+        raise _OpenedError
+
+    with suppress(_OpenedError):  # which comes after all checks
+        _write(Path(path), weights, metadata, refusing)
+
+
+class _OpenedError(Exception):
+    """A writer has asked for its file."""
+
+
 def _write(
     place: Path, weights: Mapping[str, Weight], metadata: Mapping[str, str] | None, opening: Opening
 ) -> None:
@@ -175,7 +207,7 @@ def check_suffix(path: Path) -> str:
 
 def _check_metadata(metadata: Mapping[str, str] | None, weights: Mapping[str, Weight]) -> dict[str, str]:
     if metadata is None:
-        return dict(weights.metadata) if isinstance(weights, WeightFile) else {}
+        metadata = weights.metadata if isinstance(weights, WeightFile) else {}
     if not isinstance(metadata, Mapping):
         raise TypeError(f"metadata: expected a mapping of str to str, got {type(metadata).__name__}")
     for key, value in metadata.items():

@@ -85,6 +85,10 @@ class Archive:
                 break
         return result
 
+    def is_deflated(self, name: str) -> bool:
+        """Whether `content` has to inflate a member, which takes time and memory."""
+        return self.members[name].compress_type == zipfile.ZIP_DEFLATED
+
     def check(self, name: str) -> None:
         """Raise FormatError unless the sizes of a member can be true; `content` and `prefix` do so by themselves."""
         self._raw(name)
@@ -153,6 +157,7 @@ def _read_directory(path: Path) -> list[zipfile.ZipInfo]:
             OverflowError,
             EOFError,
             IndexError,
+            Warning,  # where these are exceptions
         ) as error:  # what zipfile stumbles over in a damaged directory
             raise FormatError(f"{path}: the directory of the zip archive is damaged: {error}") from error
 

@@ -28,6 +28,8 @@ EXTENSION_DTYPES: dict[str, np.dtype[Any]] = {
 
 MAX_AXES = 32  # NumPy 1.26's limit; NumPy 2 allows 64
 MAX_BYTES = 2**63 - 1
+MAX_SHOWN_BITS = 1000  # of a number in a message: Python refuses to print thousands of digits
+MAX_EMPTY_PRODUCT = 2**28  # of the other sizes of an array without elements
 LAST_CODE_POINT = 0x10FFFF
 
 
@@ -62,12 +64,24 @@ def nbytes(shape: Sequence[Any], dtype: np.dtype[Any]) -> int:
     for size in shape:
         if isinstance(size, bool) or not isinstance(size, int) or size < 0:
             raise ValueError(f"shape: expected non-negative integers, got {list(shape)!r}")
+        if size.bit_length() > MAX_SHOWN_BITS:
+            raise ValueError(
+                f"shape: expected at most {MAX_BYTES} bytes, got a size of {size.bit_length()} bits"
+            )
     itemsize: int = dtype.itemsize
     # Axes of size zero are left out, as NumPy does: (2**62, 2**62, 0) is refused although it has no values.
-    if math.prod(size for size in shape if size) * itemsize > MAX_BYTES:
+    product: int = math.prod(size for size in shape if size)
+    if product * itemsize > MAX_BYTES:
         raise ValueError(f"shape: expected at most {MAX_BYTES} bytes of {dtype}, got shape {list(shape)}")
-    count: int = math.prod(shape)
-    return count * itemsize
+    if 0 in shape:
+        # It takes no room in a file, but years to go through its rows.
+        if product > MAX_EMPTY_PRODUCT:
+            raise ValueError(
+                f"shape: expected sizes of at most {MAX_EMPTY_PRODUCT} together beside a size of 0, got shape "
+                f"{list(shape)}"
+            )
+        return 0
+    return product * itemsize
 
 
 Opener = Callable[[Path], int]
@@ -146,22 +160,51 @@ def array_at(
     """Return the array that lies in `buffer` at byte `offset`, read-only and in native byte order.
 
     It is a view that keeps `buffer` alive; only misaligned or byte-swapped values are copied. The caller has
-    checked that `nbytes` bytes lie there. FormatError for bytes that are no value of the dtype: a boolean
-    other than 0 and 1 (undefined behaviour inside NumPy), a code point that Unicode lacks.
+    checked that `nbytes` bytes lie there. FormatError for bytes that are no value of the dtype, in a field of it as
+    well: a boolean other than 0 and 1 (undefined behaviour inside NumPy), a code point that Unicode lacks.
     """
-    if dtype == np.bool_:
-        raw = np.ndarray((math.prod(shape),), np.uint8, buffer=buffer, offset=offset)
-        if raw.max(initial=0) > 1:
-            at = int(np.argmax(raw > 1))
-            raise FormatError(f"{where}: expected booleans 0 or 1, got {raw[at]} at element {at}")
-    elif dtype.kind == "U":
-        points = np.dtype(np.uint32).newbyteorder(dtype.byteorder)
-        count = nbytes(shape, dtype) // points.itemsize
-        raw = np.ndarray((count,), points, buffer=buffer, offset=offset)
-        if raw.max(initial=0) > LAST_CODE_POINT:
-            raise FormatError(f"{where}: expected Unicode code points, got {int(raw.max()):#x}")
+    if dtype.kind in "bUV" and dtype.name not in EXTENSION_DTYPES:
+        raw = np.ndarray((math.prod(shape),), _as_numbers(dtype), buffer=buffer, offset=offset)
+        _check_values(raw, dtype, where)
     array: npt.NDArray[Any] = np.ndarray(shape, dtype, buffer=buffer, offset=offset, order=order)
     if not (array.flags.aligned and dtype.isnative):
         array = array.astype(dtype.newbyteorder("="), order="K")
     array.flags.writeable = False
     return array
+
+
+def _as_numbers(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return a dtype of the same layout with bytes in the place of booleans, and numbers in that of letters."""
+    if dtype.subdtype is not None:
+        item, shape = dtype.subdtype
+        return np.dtype((_as_numbers(item), shape))
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind == "U":
+        point = np.dtype(np.uint32).newbyteorder(dtype.byteorder)
+        return np.dtype((point, (dtype.itemsize // point.itemsize,)))
+    if not dtype.names:
+        return dtype
+    fields = [dtype.fields[name] for name in dtype.names]  # type: ignore[index]  # there are fields if names
+    return np.dtype(
+        {
+            "names": list(dtype.names),
+            "formats": [_as_numbers(field[0]) for field in fields],
+            "offsets": [field[1] for field in fields],
+            "itemsize": dtype.itemsize,
+        }
+    )
+
+
+def _check_values(raw: npt.NDArray[Any], dtype: np.dtype[Any], where: str) -> None:
+    """Raise FormatError if numbers of `_as_numbers` are not all values of the dtype."""
+    while dtype.subdtype is not None:
+        dtype = dtype.subdtype[0]
+    if dtype.kind == "b" and raw.max(initial=0) > 1:
+        at = int(np.argmax(raw > 1))
+        raise FormatError(f"{where}: expected booleans 0 or 1, got {raw.flat[at]} at element {at}")
+    if dtype.kind == "U" and raw.max(initial=0) > LAST_CODE_POINT:
+        raise FormatError(f"{where}: expected Unicode code points, got {int(raw.max()):#x}")
+    for name in dtype.names or ():
+        assert dtype.fields is not None
+        _check_values(raw[name], dtype.fields[name][0], f"{where}: field {name!r}")

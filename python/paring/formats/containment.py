@@ -21,6 +21,7 @@ FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 DRIVE = re.compile(r"[A-Za-z]:")
 CACHE_ROOT = re.compile(r"(models|datasets)--.+", re.DOTALL)
+OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE)  # errors that say nothing about the file
 SNAPSHOTS, BLOBS = "snapshots", "blobs"
 
 
@@ -84,11 +85,10 @@ def open_inside(
         return _open_regular(last, opened[-1], hard_links, wanted)
     except FileNotFoundError as error:
         raise FormatError(f"{wanted}, got no such file in {folder}") from error
+    except UnicodeEncodeError as error:
+        raise FormatError(f"{wanted}, got a name that files cannot have here") from error
     except OSError as error:
-        if error.errno in (
-            errno.EMFILE,
-            errno.ENFILE,
-        ):  # says something about the machine, not about the file
+        if error.errno in OF_THE_MACHINE:
             raise
         raise FormatError(f"{wanted}, got {error.strerror}") from error
     finally:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-__all__ = ["find_in_folder"]
+from ..errors import FormatError
+from .arrays import opening_through
+from .containment import open_inside
+
+__all__ = ["find_in_folder", "opening_inside_folder"]
 
 # In this order: the first line of which the folder has files decides. One name alone is preferred to its suffix,
 # because folders of PyTorch models also hold the state of their training.
@@ -46,6 +51,24 @@ def find_in_folder(folder: Path) -> Path:
         f"{folder}: expected a {_words(second)} or {_words(first)} in the folder, or else a "
         f"{' or '.join(map(_words, others))}"
     )
+
+
+def opening_inside_folder(found: Path) -> AbstractContextManager[None]:
+    """Let the file that `find_in_folder` found be opened inside the block, unless it is a link out of its folder.
+
+    The folder may be a stranger's, and then so is the name: only a file that the user names may lie anywhere.
+    """
+
+    def opener(path: Path) -> int:
+        folder = found.parent
+        try:
+            return open_inside(folder, found.name, str(folder), "a weight file", cache_links=True)
+        except FormatError as error:
+            if found.is_symlink():
+                raise FormatError(f"{error}, or name {found} yourself") from error
+            raise
+
+    return opening_through(opener)
 
 
 def _has_ending(name: str, endings: Sequence[str]) -> bool:

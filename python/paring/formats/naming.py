@@ -44,6 +44,29 @@ KINDS: dict[str, type[QuantizedWeight] | type[SparseWeight]] = {
 Description = dict[str, Any]
 
 
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+INTEGER = (_is_integer, "an integer")
+FIELDS: dict[str, dict[str, tuple[Callable[[Any], bool], str]]] = {
+    "quantized": {
+        "bits": INTEGER,
+        "granularity": (lambda value: isinstance(value, str), "a string"),
+        "group_size": (lambda value: value is None or _is_integer(value), "an integer or null"),
+        "axis": INTEGER,
+    },
+    "sparse": {
+        "layout": (lambda value: value in (None, "csr"), "'csr'"),
+        "axis": (lambda value: value is None or _is_integer(value), "an integer"),
+    },
+}
+"""Kind: key of a description, whether it can be a value of it, and what it should be.
+
+Whether it fits the tensors, and each other, is found when the weight is made.
+"""
+
+
 @dataclass(frozen=True)
 class NamedTensor:
     """One tensor about to be written: what a header says of it, and a way to its values."""
@@ -156,7 +179,7 @@ def check_descriptions(document: Mapping[str, Any], where: str) -> dict[str, Des
         here = f"{where}: weight {name!r}"
         if not isinstance(description, dict):
             raise FormatError(f"{here}: expected an object, got {type(description).__name__}")
-        kind, shape, bits = (description.get(key) for key in ("kind", "shape", "bits"))
+        kind, shape = description.get("kind"), description.get("shape")
         if not isinstance(kind, str) or kind not in KINDS:
             raise FormatError(f"{here}: expected kind {' or '.join(KINDS)}, got {kind!r}")
         if not isinstance(shape, list):
@@ -165,8 +188,9 @@ def check_descriptions(document: Mapping[str, Any], where: str) -> dict[str, Des
             nbytes(shape, np.dtype(np.float32))
         except ValueError as error:
             raise FormatError(f"{here}: {error}") from None
-        if kind == "quantized" and (isinstance(bits, bool) or not isinstance(bits, int)):
-            raise FormatError(f"{here}: bits: expected an integer, got {bits!r}")
+        for key, (matches, expected) in FIELDS[kind].items():
+            if not matches(description.get(key)):
+                raise FormatError(f"{here}: {key}: expected {expected}, got {description.get(key)!r}")
     return weights
 
 

@@ -100,25 +100,35 @@ def _literal(text: str, where: str) -> tuple[np.dtype[Any], Literal["C", "F"], t
         raise FormatError(
             f"{where}: expected a .npy header of descr, fortran_order and shape, got {text[:80]!r}"
         )
-    shape, fortran = values["shape"], values["fortran_order"]
+    try:
+        return _meaning(values, where)
+    except FormatError:
+        raise
+    except (
+        ValueError
+    ) as error:  # of a number whose digits are too many for a message, hexadecimal ones in the file
+        raise FormatError(f"{where}: expected a .npy header of shorter numbers, got {text[:80]!r}") from error
+
+
+def _meaning(values: dict[str, Any], where: str) -> tuple[np.dtype[Any], Literal["C", "F"], tuple[int, ...]]:
+    shape, fortran, descr = values["shape"], values["fortran_order"], values["descr"]
     if not isinstance(shape, tuple):
         raise FormatError(f"{where}: shape: expected a tuple, got {shape!r}")
     if not isinstance(fortran, bool):
         raise FormatError(f"{where}: fortran_order: expected True or False, got {fortran!r}")
     try:
-        descr = values["descr"]
         if not isinstance(descr, str | list):
             raise TypeError("neither a name nor a list of fields")
         dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(descr)  # type: ignore[arg-type]  # takes str too
     except Exception as error:  # NumPy raises whatever its parser stumbles over
-        raise FormatError(f"{where}: expected a NumPy dtype, got {values['descr']!r}") from error
+        raise FormatError(f"{where}: expected a NumPy dtype, got {descr!r}") from error
     if dtype.hasobject:
         raise FormatError(
             f"{where}: expected numbers or fixed-size text, got Python objects ({dtype}): "
             "paring reads no pickles"
         )
     if dtype.itemsize == 0 or dtype.subdtype is not None:
-        raise FormatError(f"{where}: expected a dtype with values, got {values['descr']!r}")
+        raise FormatError(f"{where}: expected a dtype with values, got {descr!r}")
     return dtype, "F" if fortran else "C", shape
 
 

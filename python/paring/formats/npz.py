@@ -26,7 +26,7 @@ from .archive import MAX_NAME_BYTES, Archive, writing_archive
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, nbytes
 from .atomic import Opening, replacing
 from .limits import DEFAULT_LIMITS, Limits
-from .naming import VERSION, NamedTensor, check_descriptions
+from .naming import DESCRIPTION_KEY, VERSION, NamedTensor, check_descriptions
 from .npy import MAX_PREFIX_BYTES, Header, header_bytes, parse_header
 from .scipy_sparse import MARKS, PARTS, describe_matrix, exact_float32, name_for_scipy
 from .strict_json import parse_object, string_map
@@ -107,6 +107,8 @@ class NpzFile:
         note = parse_object(array.tobytes(), where)
         self.descriptions = check_descriptions(note, where)
         self.metadata = string_map(note.get("metadata", {}), f"{where}: metadata")
+        if DESCRIPTION_KEY in self.metadata:  # where other formats have the description of the weights
+            raise FormatError(f"{where}: metadata: expected no entry {DESCRIPTION_KEY!r}, which is reserved")
         for name, dtype in string_map(note.get("dtypes", {}), f"{where}: dtypes").items():
             if dtype not in EXTENSION_DTYPES or name not in self._members:
                 raise FormatError(

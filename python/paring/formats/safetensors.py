@@ -18,7 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FormatError
-from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, dtype_name, map_file, nbytes
+from .arrays import (
+    EXTENSION_DTYPES,
+    MAX_BYTES,
+    MAX_SHOWN_BITS,
+    TensorInfo,
+    array_at,
+    dtype_name,
+    map_file,
+    nbytes,
+)
 from .atomic import Opening, replacing
 from .compressed_tensors.config import CONFIG_KEY, config_text
 from .limits import DEFAULT_LIMITS, Limits
@@ -136,6 +145,10 @@ def _entry(path: Path, name: str, value: Any) -> Entry:
     ):
         raise FormatError(
             f"{where}: data_offsets: expected [begin, end] with 0 <= begin <= end, got {offsets!r}"
+        )
+    if offsets[1].bit_length() > MAX_SHOWN_BITS:
+        raise FormatError(
+            f"{where}: data_offsets: expected at most {MAX_BYTES}, got a number of {offsets[1].bit_length()} bits"
         )
     begin, end = offsets
     try:

@@ -20,6 +20,7 @@ MARKS = ("format", "_is_array")
 KEYS = {*PARTS, *MARKS, "row", "col", "coords", "offsets"}
 READ = {"csr": 0, "csc": 1}  # and which axis of the matrix the rows of ours are
 MAX_MARK_BYTES = 64
+TEXT_DTYPES = ("|S", "<U", ">U")
 REFUSED = ("bsr", "coo", "dia")
 
 Array = npt.NDArray[Any]
@@ -60,7 +61,7 @@ def describe_matrix(file: TensorFile, weight: str) -> dict[str, Any] | None:
     if not {"format", "shape", "data"} <= present <= KEYS:
         return None
     mark = file.info("format")
-    if mark.shape != () or mark.nbytes > MAX_MARK_BYTES:
+    if mark.shape != () or mark.nbytes > MAX_MARK_BYTES or not mark.dtype.startswith(TEXT_DTYPES):
         return None
     form = file.tensor("format").item()
     form = form.decode("latin-1") if isinstance(form, bytes) else form

@@ -62,7 +62,8 @@ class ShardedFile:
         self.metadata: dict[str, str] = {}
         self.descriptions: dict[str, dict[str, Any]] = {}
         for shard, file in self.shards.items():
-            self.metadata = {**file.metadata, **self.metadata}
+            for key, text in file.metadata.items():
+                self.metadata.setdefault(key, text)
             for weight, description in file.descriptions.items():
                 if self.descriptions.setdefault(weight, description) != description:
                     raise FormatError(f"{path}: weight {weight!r}: {shard} describes it differently")

@@ -1,4 +1,4 @@
-"""JSON as file headers need it: one object, no duplicate key, no half of a surrogate pair, no NaN."""
+"""JSON as file headers need it: one object, no duplicate key, no half of a surrogate pair, no NaN, not too deep."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any, NoReturn
 
 from ..errors import FormatError
 
-__all__ = ["is_unicode", "parse_object", "string_map"]
+__all__ = ["MAX_DEPTH", "is_unicode", "parse_object", "string_map"]
+
+MAX_DEPTH = 64
+"""Of lists and objects in each other: so few that nothing done with them later can run out of stack."""
 
 
 def is_unicode(text: str) -> bool:
@@ -46,11 +49,32 @@ def parse_object(text: bytes | str, where: str) -> dict[str, Any]:
         ) from error
     except json.JSONDecodeError as error:
         raise FormatError(f"{where}: expected JSON, got {error}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FormatError(f"{where}: {error}") from error
+    except RecursionError as error:
+        raise _too_deep(where) from error
     if not isinstance(result, dict):
         raise FormatError(f"{where}: expected a JSON object, got {type(result).__name__}")
+    _check_depth(result, where)
     return result
+
+
+def _check_depth(document: dict[str, Any], where: str) -> None:
+    level: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if type(parent) is dict else parent)
+            if type(child) is dict or type(child) is list
+        ]
+        if not level:
+            return
+    raise _too_deep(where)
+
+
+def _too_deep(where: str) -> FormatError:
+    return FormatError(f"{where}: expected lists and objects at most {MAX_DEPTH} deep, got deeper ones")
 
 
 def string_map(value: Any, where: str) -> dict[str, str]:

@@ -95,8 +95,13 @@ def dequantize(
             f"{where}: expected a type that paring decodes itself, got {kind.name}: "
             f"pip install 'paring[gguf]' to read it"
         )
-    package: Any = import_module("gguf")
-    quants: Any = import_module("gguf.quants")
+    try:
+        package: Any = import_module("gguf")
+        quants: Any = import_module("gguf.quants")
+    except ImportError as error:  # of a folder that happens to be called so, or a version without
+        raise FormatError(
+            f"{where}: expected the package gguf to decode {kind.name}, got: {error}"
+        ) from error
     result = np.empty(raw.size // kind.block_bytes * kind.block_size, np.float32)
     step = PIECE_ELEMENTS // kind.block_size
     blocks = raw.reshape(-1, kind.block_bytes)

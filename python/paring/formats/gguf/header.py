@@ -193,7 +193,10 @@ def _read_entry(cursor: Cursor, where: str, alignment: int) -> Entry:
             f"{where}: expected a last axis that is a multiple of {kind.block_size} for {kind.name}, "
             f"got shape {list(shape)}"
         )
-    blocks = nbytes(shape, np.dtype(np.uint8)) // kind.block_size
+    try:
+        blocks = nbytes(shape, np.dtype(np.uint8)) // kind.block_size
+    except ValueError as error:
+        raise FormatError(f"{where}: {error}") from None
     return Entry(kind, number, shape, begin, begin + blocks * kind.block_bytes)
 
 

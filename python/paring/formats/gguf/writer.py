@@ -173,6 +173,7 @@ def _check_names(planned: list[Planned]) -> None:
 def _keys(planned: list[Planned], metadata: Mapping[str, str]) -> dict[str, Any]:
     """Return ``{key: [type, value]}``: what `metadata` has, and what the format asks for."""
     keys: dict[str, Any] = parse_object(metadata.get(KEYS_ENTRY, "{}"), f"metadata {KEYS_ENTRY!r}")
+    keys.pop(OTHER_METADATA_KEY, None)  # ours to write, and a reader of ours expects its own form there
     others = {key: value for key, value in metadata.items() if key != KEYS_ENTRY}
     if ARCHITECTURE_KEY not in keys:
         architecture = others.get(ARCHITECTURE_KEY, "paring")

@@ -18,7 +18,7 @@ from .arrays import tensor_array
 from .globals import NumpyArray
 from .legacy import TorchLegacy
 from .names import NamedValue, name_tensors
-from .values import Storage, Tensor
+from .values import Storage, Tensor, UnreadableTensor
 from .zip import TorchArchive
 
 __all__ = ["TorchFile"]
@@ -61,7 +61,7 @@ class TorchFile:
             return TensorInfo(text, value.shape, value.nbytes)
         if isinstance(value, NumpyArray):
             dtype = dtype_name(value.dtype.newbyteorder("="))
-            return TensorInfo(dtype, value.shape, len(value.content or b""))
+            return TensorInfo(dtype, value.shape, value.nbytes)
         return TensorInfo(f"{value.kind} tensor", (), 0)
 
     def tensor(self, name: str) -> npt.NDArray[Any]:
@@ -80,12 +80,15 @@ class TorchFile:
         return tensor_array(value, content, begin, self._container.big_endian, where)
 
     def _check_storages(self) -> None:
-        checked: set[Storage] = set()
+        users: dict[Storage, int] = {}
         for name, value in self._named.items():
-            readable = isinstance(value, Tensor) and value.dtype.numpy is not None
-            if isinstance(value, Tensor) and readable and value.storage not in checked:
-                self._container.check_storage(value.storage, f"{self.path}: tensor {name!r}")
-                checked.add(value.storage)
+            if isinstance(value, Tensor) and value.dtype.numpy is not None:
+                if value.storage not in users:
+                    self._container.check_storage(value.storage, f"{self.path}: tensor {name!r}")
+                users[value.storage] = users.get(value.storage, 0) + 1
+        for storage, count in users.items():
+            if count > 1:
+                self._container.keep_storage(storage)
 
 
 def _check_expansion(named: dict[str, NamedValue], file_bytes: int, path: Path) -> None:
@@ -93,7 +96,7 @@ def _check_expansion(named: dict[str, NamedValue], file_bytes: int, path: Path) 
 
     Tensors share storages, and an axis of stride 0 repeats its values for nothing: a file of 2 kB can name terabytes.
     """
-    sizes = {name: value.nbytes for name, value in named.items() if isinstance(value, Tensor)}
+    sizes = {name: value.nbytes for name, value in named.items() if not isinstance(value, UnreadableTensor)}
     total, limit = sum(sizes.values()), max(EXPANSION * file_bytes, MIN_EXPANDED_BYTES)
     if total > limit:
         largest = max(sizes, key=sizes.__getitem__)

@@ -49,6 +49,10 @@ class NumpyArray(Stateful):
         self.order: Literal["C", "F"] = "C"
         self.content: bytes | None = None
 
+    @property
+    def nbytes(self) -> int:
+        return len(self.content or b"")
+
     def set_state(self, state: Any) -> None:
         """Take ``(version, shape, dtype, is Fortran order, bytes)``."""
         if type(state) is not tuple or len(state) != 5 or type(state[1]) is not tuple:

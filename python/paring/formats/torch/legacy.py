@@ -68,6 +68,9 @@ class TorchLegacy:
     def check_storage(self, storage: Storage, where: str) -> None:
         """Every storage was found, and its size compared with the file, when the file was opened."""
 
+    def keep_storage(self, storage: Storage) -> None:
+        """Every storage lies in the file as it is, and need not be kept."""
+
     def open_storage(self, storage: Storage) -> tuple[Any, int]:
         """Return a buffer and where in it the values begin."""
         return self._data, self._places[storage.key]

@@ -17,6 +17,12 @@ NamedValue = Tensor | UnreadableTensor | NumpyArray
 
 MAX_DEPTH = 64
 EXPANSION = 16  # what names and items may grow to by sharing, in lengths of the pickle
+ITEM_COST, TENSOR_COST = 4, 160
+"""What an item, and a tensor, count for besides the letters of its name.
+
+A name takes some 600 bytes of memory in all the places that list it, so that names alone stay below 100 times the
+pickle. Unshared ones are far from it: the pickle of one tensor takes more than a hundred bytes.
+"""
 MAX_NOTES = 100
 MAX_NOTE_LETTERS = 1000
 NOT_NOTED = (DESCRIPTION_KEY, "format")  # which have a meaning in the files that paring writes
@@ -67,8 +73,8 @@ def _walk(value: Any, budget: int, where: str) -> Iterator[tuple[str, NamedValue
         tensor = _as_tensor(child)
         is_container = tensor is None and type(child) in (dict, list, tuple) and len(child) > 0
         leads = tensor is not None or is_container
-        name = f"{prefix}{key if type(key) is str else repr(key)}" if leads else ""
-        budget -= 1 + len(name)
+        name = f"{prefix}{key.decode() if type(key) is bytes else key}" if leads else ""
+        budget -= ITEM_COST + len(name) + (TENSOR_COST if tensor is not None else 0)
         if budget < 0:
             raise FormatError(
                 f"{where}: expected dicts and lists that lead to each tensor once, got them shared so often that the "

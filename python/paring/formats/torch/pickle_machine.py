@@ -39,7 +39,7 @@ def run_pickle(
 ) -> tuple[Any, int]:
     """Return the value of the pickle at byte `start` of a buffer, and the byte after it.
 
-    The parameters are those of `PickleState`.
+    The parameters are those of `PickleState`. Keys of dicts that are no text are given as the bytes of their `repr`.
 
     Raises
     ------

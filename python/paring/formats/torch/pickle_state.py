@@ -11,7 +11,7 @@ from ...errors import FormatError
 __all__ = ["Function", "Inert", "PickleState", "Refusal", "Stateful", "show"]
 
 MAX_LINE_BYTES = 1000  # of a name of a global, or a number in decimal digits
-KEY_LIMIT = 1 << 64  # integers beyond it could be chosen to collide in a dict
+KEY_LIMIT = 1 << 64
 PLAIN = (str, bytes, bool, int, float, type(None))
 SHOWN = 60
 
@@ -181,7 +181,8 @@ class PickleState:
             # The hash of a tuple recurses and can be forged, so none is a key here.
             if not isinstance(key, PLAIN) or (type(key) is int and not -KEY_LIMIT < key < KEY_LIMIT):
                 raise self.error(f"key: expected text or a number of 64 bits, got {show(key)}")
-            target[key] = value
+            # Hashes of numbers can be chosen to collide, so that n keys take n**2 steps; those of bytes cannot.
+            target[key if type(key) is str else repr(key).encode()] = value
 
     def push_global(self, name: str) -> None:
         if name not in self._names:

@@ -98,6 +98,8 @@ class Tensor(Stateful):
 
     def mistake(self) -> str:
         """Return what is wrong with the geometry, computed with exact integers; empty if nothing is."""
+        if len(self.stride) != len(self.shape):
+            return f"stride: expected {len(self.shape)} numbers like size, got {len(self.stride)}"
         for what, value in (
             ("size", self.shape),
             ("stride", self.stride),
@@ -111,8 +113,6 @@ class Tensor(Stateful):
             return str(error)
         if self.dtype.numpy is None:
             return ""  # refused when it is looked up; some of these dtypes pack several values into a byte
-        if len(self.stride) != len(self.shape):
-            return f"stride: expected {len(self.shape)} numbers like size, got {len(self.stride)}"
         held = self.storage.size * self.storage.dtype.itemsize // self.dtype.itemsize
         if self.offset + self.span > held:
             return (

@@ -40,6 +40,7 @@ class TorchArchive:
         self._path = path
         self._archive = Archive(path)
         self._root = self._find_root()
+        self._kept: dict[str, Any] = {}
         # With torch.serialization.set_crc32_options(False) every checksum is zero.
         self._with_checksums = any(member.CRC for member in self._archive.members.values())
         member = self._root + PICKLE_NAME
@@ -70,7 +71,22 @@ class TorchArchive:
 
     def open_storage(self, storage: Storage) -> tuple[Any, int]:
         """Return a buffer and where in it the values begin."""
-        return self._archive.content(self._member(storage), verify=self._with_checksums), 0
+        name = self._member(storage)
+        content = self._kept.get(name)
+        if content is None:
+            content = self._archive.content(name, verify=self._with_checksums)
+            if name in self._kept:
+                self._kept[name] = content
+        return content, 0
+
+    def keep_storage(self, storage: Storage) -> None:
+        """Keep a deflated storage that several tensors use, once it is inflated; a stored one is no work to find.
+
+        Inflating it for each of them would take as long as there are tensors, whose names are short.
+        """
+        name = self._member(storage)
+        if self._archive.is_deflated(name):
+            self._kept[name] = None
 
     def _member(self, storage: Storage) -> str:
         return f"{self._root}data/{storage.key}"
