@@ -72,13 +72,49 @@ class TestWhichGroup:
         same = config(group(arguments(3)), group(arguments(3), ["Embedding"]))
         assert_same(read(make(tmp_path, tensors_of(weight), same))["m.weight"], weight)
 
-    def test_too_many_patterns(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(groups_module, "MAX_WORK", 20)
-        with pytest.raises(
-            FormatError,
-            match=r"config\.json: quantization_config: expected at most 20 modules times .* got 22",
-        ):
-            self.read(tmp_path, group(arguments(4), ["re:0123456789"]))
+    @pytest.mark.parametrize(
+        ("limit", "groups", "ignore", "message"),
+        [
+            (
+                "MAX_STEPS",
+                ["re:.*up$"],
+                [],
+                "expected patterns and groups that are told for all modules in 20 steps",
+            ),
+            ("MAX_STEPS", [f"re:{'up|' * 20}"], [], "expected patterns and groups that are told for all"),
+            (
+                "MAX_STEPS",
+                ["Linear"],
+                [],
+                "expected patterns and groups that are told for all modules in 20 steps",
+            ),
+            ("MAX_STEPS", ["m"], ["re:(a|b|c)*d"], "expected patterns and groups that are told for all"),
+            (
+                "MAX_PATTERN_CHARACTERS",
+                ["re:" + "a" * 20],
+                [],
+                "expected patterns of at most 20 characters .*, got 21",
+            ),
+            (
+                "MAX_PATTERN_CHARACTERS",
+                ["m"],
+                ["re:"] * 21,
+                "expected patterns of at most 20 characters .*, got 21",
+            ),
+            ("MAX_GROUPS", ["m"] * 21, [], "config_groups: expected at most 20 groups, got 21"),
+        ],
+    )
+    def test_too_much(self, tmp_path, monkeypatch, limit, groups, ignore, message):
+        monkeypatch.setattr(groups_module, limit, 20)
+        with pytest.raises(FormatError, match=rf"config\.json: quantization_config: {message}"):
+            self.read(tmp_path, *(group(arguments(4), [target]) for target in groups), ignore=ignore)
+
+    def test_many_groups_of_one_scheme_are_one_question(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(groups_module, "MAX_STEPS", 2 * 2 * groups_module.TRIAL_STEPS)
+        same = [group(arguments(4), [f"Layer{number}"]) for number in range(500)]
+        four, eight = self.read(tmp_path, *same, group(arguments(8)))
+        assert_same(four, self.FOUR)
+        assert_same(eight, self.EIGHT)
 
 
 @pytest.mark.parametrize(

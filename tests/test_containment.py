@@ -86,6 +86,15 @@ def test_missing(folder):
     refused(folder, "x.bin/y.bin", "got a file 'x.bin'")
 
 
+def test_names_that_files_cannot_have(folder):
+    refused(folder, "\ud800", "got a name that files cannot have here")
+    refused(folder, "\ud800/x.bin", "got a name that files cannot have here")
+
+
+def test_names_are_shown_as_text(folder):
+    refused(folder, "\x1b[2J\u202e", r"\\x1b\[2J\\u202e, got no such file in")
+
+
 @pytest.mark.parametrize("target", ["../secret", "x.bin", "/etc/passwd", "nowhere", "link"])
 def test_links_are_not_followed(folder, target):
     (folder / "link").symlink_to(target)

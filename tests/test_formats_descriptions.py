@@ -96,6 +96,21 @@ def test_the_unbroken_ones_are_fine(tmp_path, suffix, arrays, description):
             QUANTIZED,
             r"zero_point: expected int8 \(2, 1\)",
         ),
+        (
+            PACKED | {"w_zero_point": np.zeros((1, 10_000), np.int32)},
+            QUANTIZED | {"bits": 4},
+            r"packed zero_point: expected int32 \(1, 1\) for 2 channels of 4 bits and 1 groups, got int32 \(1, 10000\)",
+        ),
+        (
+            PACKED | {"w_zero_point": np.zeros((2, 1), np.int32)},
+            QUANTIZED | {"bits": 4},
+            r"packed zero_point: expected int32 \(1, 1\) for 2 channels of 4 bits and 1 groups, got int32 \(2, 1\)",
+        ),
+        (
+            PACKED | {"w_scale": np.ones((), np.float32)},
+            QUANTIZED | {"bits": 4},
+            r"scale: expected float32 \(2, 1\)",
+        ),
         (CODES, QUANTIZED | {"axis": 7}, "axis: expected 0 to 1, got 7"),
         (CODES, QUANTIZED | {"granularity": "row"}, "granularity: expected one of tensor, channel, group"),
         (CODES, QUANTIZED | {"group_size": 32}, "group_size: expected a positive number for"),
@@ -272,3 +287,14 @@ def test_a_noted_dtype_that_the_member_has_not(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.zeros(2, np.float64), __paring__=np.frombuffer(text, np.uint8))
     with pytest.raises(FormatError, match=r"member 'a.npy': expected \|V2 for bfloat16, got float64"):
         read(tmp_path / "a.npz")["a"]
+
+
+def test_metadata_that_look_like_a_description(tmp_path):
+    """In another format they would be one."""
+    path = tmp_path / "model.npz"
+    text = json.dumps({"version": 1, "weights": {}, "metadata": {"paring": json.dumps({"version": 1})}})
+    np.savez(path, v=np.ones(1, np.float32), __paring__=np.frombuffer(text.encode(), np.uint8))
+    with pytest.raises(
+        FormatError, match=r"'__paring__.npy': metadata: expected no entry 'paring', which is reserved"
+    ):
+        read(path)

@@ -1,8 +1,11 @@
 """Which file is read when a folder is named."""
 
+import os
+
 import numpy as np
 import pytest
 
+from paring.errors import FormatError
 from paring.formats import read, write
 from paring.formats.folders import find_in_folder
 from shard_cases import ARRAYS, PLACES, write_index, write_shards
@@ -97,3 +100,41 @@ def test_folders_it_cannot_choose_in(tmp_path):
         ValueError, match=r"expected one \*.safetensors.index.json in the folder, got x.*, y.*: name"
     ):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.npz"])
+def test_a_link_out_of_the_folder(tmp_path, name):
+    """The folder may be a stranger's, who does not say which files of ours are read."""
+    (tmp_path / "model").mkdir()
+    write(tmp_path / name, ARRAYS)
+    link = tmp_path / "model" / name
+    link.symlink_to(f"../{name}")
+    with pytest.raises(
+        FormatError, match=rf"expected a weight file {name}, .*, or name {link} yourself"
+    ) as caught:
+        read(tmp_path / "model")
+    assert f"got a symbolic link to '../{name}'" in str(caught.value)
+    assert set(read(link)) == set(ARRAYS)
+    link.unlink()
+    os.link(tmp_path / name, link)
+    assert set(read(tmp_path / "model")) == set(ARRAYS)
+
+
+def test_an_index_that_is_a_link_out_of_the_folder(tmp_path):
+    (tmp_path / "model").mkdir()
+    write(tmp_path / "model" / "x.safetensors", ARRAYS)
+    index = write_index(tmp_path, dict.fromkeys(ARRAYS, "x.safetensors"), "x.safetensors.index.json")
+    (tmp_path / "model" / index.name).symlink_to(index)
+    with pytest.raises(FormatError, match="got a symbolic link to"):
+        read(tmp_path / "model")
+
+
+def test_the_links_of_a_cache(tmp_path):
+    cache = tmp_path / "models--a--b"
+    snapshot = cache / "snapshots" / "1"
+    for folder in (cache / "blobs", snapshot):
+        folder.mkdir(parents=True)
+    write(tmp_path / "x.safetensors", ARRAYS)
+    (tmp_path / "x.safetensors").rename(cache / "blobs" / "hash")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/hash")
+    assert set(read(snapshot)) == set(ARRAYS)

@@ -104,6 +104,10 @@ TENSORS = {
         r"at most 2\*\*55 elements, got \[4294967296, 4294967296\]",
     ),
     "overflow to zero": ([f32("a", dims=[2**33, 2**33, 2])], r"expected a shape of at most 2\*\*55 elements"),
+    "much beside nothing": (
+        [tensor("a", "Q8_0", [0, 2**30], 0)],
+        "tensor 'a': shape: expected sizes of at most 268435456 together beside a size of 0",
+    ),
     "overflow beside nothing": ([f32("a", dims=[2**40, 0, 2**40])], r"expected a shape of at most 2\*\*55"),
     "size": (
         [f32("a", dims=[9])],

@@ -277,3 +277,12 @@ def test_every_type_has_its_number():
     assert tuple(VALUE_NUMBERS) == gguf_keys.VALUE_TYPES
     theirs = {kind.name.lower(): kind.value for kind in gguf.GGUFValueType}
     assert theirs == VALUE_NUMBERS
+
+
+def test_the_key_of_other_metadata_is_ours_to_write(path):
+    """Taken from a stranger's metadata it would make a file that nobody reads."""
+    keys = {"paring.metadata": ["string", "no JSON"], "a": ["uint8", 1]}
+    write(path, {"w": np.ones(4, np.float32)}, metadata={"gguf": json.dumps(keys)})
+    assert set(json.loads(read(path).metadata["gguf"])) == {"general.architecture", "a"}
+    write(path, {"w": np.ones(4, np.float32)}, metadata={"gguf": json.dumps(keys), "by": "me"})
+    assert read(path).metadata["by"] == "me"

@@ -60,6 +60,19 @@ def test_other_blocks_without_the_package(path, kind, monkeypatch):
         weights["w"]
 
 
+def test_other_blocks_with_a_broken_package(path, monkeypatch):
+    """A folder called gguf where Python looks for packages is none."""
+
+    def fail(name):
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    kind = OTHERS[0]
+    write_reference(path, {"w": random_blocks(kind, (2, 256))}, {"w": kind})
+    monkeypatch.setattr(gguf_blocks, "import_module", fail)
+    with pytest.raises(FormatError, match=r"tensor 'w': .* gguf to decode .*, got: No module named 'gguf'"):
+        read(path)["w"]
+
+
 @pytest.mark.parametrize("kind", [kind for kind in OTHERS if kind not in DECODED], ids=lambda kind: kind.name)
 def test_blocks_that_the_package_does_not_decode(path, kind):
     write_reference(path, {"w": random_blocks(kind, (2, 256))}, {"w": kind})

@@ -259,3 +259,16 @@ def test_many_files_are_not_kept_open(folder):
     weights = read(write_model(folder, model(*tensors)))
     assert sum(weights[name].size for name in weights) == count
     assert len(os.listdir("/proc/self/fd")) <= before + 2  # noqa: PTH208
+
+
+def test_bytes_that_are_used_too_often(folder):
+    """A model of some kilobytes could name a large file for any number of tensors."""
+    (folder / "data.bin").write_bytes(bytes(40_000))
+    entries = place(length=40_000)
+    tensors = [tensor(f"t{i}", (10_000,), external=entries) for i in range(64)]
+    assert len(read(write_model(folder, model(*tensors)))) == 64
+    tensors.append(tensor("large", (10_000,), external=entries))
+    with pytest.raises(
+        FormatError, match=r"m\.onnx: expected tensors of at most 2560000 bytes in a file of 40000"
+    ):
+        read(write_model(folder, model(*tensors)))

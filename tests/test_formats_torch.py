@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -185,6 +186,24 @@ def test_a_deflated_archive(tmp_path):
     data = archive({"w": tensor()}, {"0": VALUES.tobytes()}, method=zipfile.ZIP_DEFLATED)
     (tmp_path / "w.pt").write_bytes(data)
     assert_same(read(tmp_path / "w.pt")["w"], VALUES.reshape(2, 3))
+
+
+def test_a_deflated_storage_of_many_tensors_is_inflated_once(tmp_path, monkeypatch):
+    """One megabyte can inflate to a gigabyte: for each of a thousand tensors that would take an hour."""
+    inflated = []
+    inflate = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", lambda *more: inflated.append(1) or inflate(*more))
+    value = {f"{i}": tensor((1,), (1,), i % 6) for i in range(100)} | {"alone": tensor(of=storage("1"))}
+    data = archive(value, dict.fromkeys("01", VALUES.tobytes()), method=zipfile.ZIP_DEFLATED)
+    (tmp_path / "w.pt").write_bytes(data)
+    weights = read(tmp_path / "w.pt")
+    before = len(inflated)
+    for i in range(100):
+        assert weights[f"{i}"] == i % 6
+    assert len(inflated) - before == 1
+    for _ in range(3):
+        assert_same(weights["alone"], VALUES.reshape(2, 3))
+    assert len(inflated) - before == 4  # what one tensor has for itself is not kept
 
 
 def test_a_storage_may_hold_a_few_bytes_more(tmp_path):

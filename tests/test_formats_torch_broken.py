@@ -162,6 +162,10 @@ def test_a_malicious_pickle_runs_nothing(tmp_path, container):
     assert [path.name for path in tmp_path.iterdir()] == ["w.pt"]
 
 
+LONG_STRIDE = Call(
+    Global("torch._utils._rebuild_qtensor"),
+    (storage(kind="torch.QInt8Storage"), 0, (6,), (1,) * 5000, (Global("torch.per_tensor_affine"), 1.0, 0)),
+)
 NAMES_REFUSED = {
     "number": (3, "expected a state dict, got 3"),
     "text": ("weights", "expected a state dict, got 'weights'"),
@@ -191,6 +195,25 @@ NAMES_REFUSED = {
         {"mask": tensor((2**20, 2**20), (0, 0)), "w": tensor()},
         r"expected tensors of at most 1048576 bytes in a file of \d+ bytes, got 4398046511128: they share .* "
         r"the largest is 'mask' of 4398046511104 bytes",
+    ),
+    "tensor-often": (
+        {"w": Raw(opcodes(tensor()) + b"q\x000]q\x01(" + b"h\0" * 5000 + b"e")},
+        "shared so often that the names take more than 16 times the pickle",
+    ),
+    "dict-often": (
+        [
+            Raw(opcodes({str(i): tensor() for i in range(50)}) + b"q\0"),
+            *[Raw(b"h\0")] * 2000,
+        ],
+        "shared so often that the names take more than 16 times the pickle",
+    ),
+    "long-stride-often": (
+        {"w": Raw(opcodes(LONG_STRIDE) + b"q\0"), **{f"{i:03}": Raw(b"h\0") for i in range(1000)}},
+        "'w': stride: expected 1 numbers like size, got 5000",
+    ),
+    "array-often": (
+        [Raw(opcodes(numpy_array((10_000,), "u1", bytes(10_000))) + b"q\0"), *[Raw(b"h\0")] * 120],
+        "they share their values; the largest is '0' of 10000 bytes",
     ),
     "expanded-often": (
         [tensor((100_000,), (0,)) for _ in range(2000)],

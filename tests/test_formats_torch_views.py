@@ -1,5 +1,7 @@
 """Views and dtypes of the tensors of PyTorch files, put together by hand in both containers."""
 
+import tracemalloc
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -112,6 +114,35 @@ def test_views(tmp_path, container, of, kind):
     assert weights.describe("w").nbytes == array.nbytes
     write(tmp_path / "w.safetensors", weights)
     assert_same(read(tmp_path / "w.safetensors")["w"], np.ascontiguousarray(expected).reshape(shape))
+
+
+@pytest.mark.parametrize("kind", VIEWS)
+def test_views_of_big_endian_archives(tmp_path, kind):
+    (shape, stride, offset), expected = VIEWS[kind]
+    (tmp_path / "w.pt").write_bytes(
+        archive({"w": tensor(shape, stride, offset)}, {"0": swapped(VALUES)}, byteorder=b"big")
+    )
+    assert_same(read(tmp_path / "w.pt")["w"], np.asarray(expected))
+
+
+@pytest.mark.parametrize("case", ["big-endian", "booleans"])
+def test_of_values_far_apart_nothing_between_is_looked_at(tmp_path, case):
+    """A million tensors of two values each may share a storage."""
+    far = 1_000_000
+    kind = "torch.BoolStorage" if case == "booleans" else "torch.DoubleStorage"
+    values = np.zeros(far + 1, np.uint8 if case == "booleans" else ">f8")
+    values[1:-1] = 7  # no boolean, were it looked at
+    values[-1] = 1
+    value = {"w": tensor((2,), (far,), of=storage(size=far + 1, kind=kind))}
+    (tmp_path / "w.pt").write_bytes(archive(value, {"0": values.tobytes()}, byteorder=b"big"))
+    weights = read(tmp_path / "w.pt")
+    tracemalloc.start()
+    try:
+        array = weights["w"]
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert array.tolist() == [0, 1]
 
 
 def test_values_are_views_of_the_file(tmp_path):

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from paring.formats.compressed_tensors.name_patterns import (
     MAX_NAME_CHARACTERS,
     MAX_PATTERN_CHARACTERS,
+    Name,
     NamePattern,
+    Work,
+    WorkError,
 )
+
+
+def matches(pattern, name, steps=10_000_000):
+    return NamePattern(pattern).matches(Name(name, Work(steps)))
+
 
 NAMES = [
     "",
@@ -51,7 +59,7 @@ PATTERNS = [
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_re_says(pattern, name):
-    assert NamePattern(pattern).matches(name) is (re.match(pattern, name) is not None)
+    assert matches(pattern, name) is (re.match(pattern, name) is not None)
 
 
 @given(
@@ -71,7 +79,7 @@ def test_any_pattern_it_knows_says_what_re_says(pattern, name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = re.match(pattern, name) is not None
-    assert NamePattern(pattern).matches(name) in (None, expected)
+    assert matches(pattern, name) in (None, expected)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +91,12 @@ def test_any_pattern_it_knows_says_what_re_says(pattern, name):
     ],
 )  # fmt: skip
 def test_patterns_beyond_it(pattern):
-    assert NamePattern(pattern).matches("aaa") is None
+    assert matches(pattern, "aaa") is None
 
 
 def test_names_beyond_it():
-    assert NamePattern("a*").matches("a" * MAX_NAME_CHARACTERS) is True
-    assert NamePattern("a*").matches("a" * (MAX_NAME_CHARACTERS + 1)) is None
+    assert matches("a*", "a" * MAX_NAME_CHARACTERS) is True
+    assert matches("a*", "a" * (MAX_NAME_CHARACTERS + 1)) is None
 
 
 @pytest.mark.parametrize(
@@ -96,9 +104,33 @@ def test_names_beyond_it():
 )
 def test_what_would_take_re_for_ever(pattern):
     """With backtracking none of these ends."""
-    assert NamePattern(pattern).matches("a" * MAX_NAME_CHARACTERS) is False
+    assert matches(pattern, "a" * MAX_NAME_CHARACTERS) is False
 
 
 @given(st.text(max_size=40), st.text(max_size=20))
 def test_any_text_is_a_pattern(pattern, name):
-    assert NamePattern(pattern).matches(name) in (True, False, None)
+    assert matches(pattern, name) in (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("(a|b|c)*d", "a" * 500),
+        ("a*", "a" * 500),
+        ("[ab]", "a" * 500),
+        ("a|" * 300, "b"),
+        (".*.*.*x", "a" * 300),
+    ],
+)
+def test_work_is_limited(pattern, name):
+    assert matches(pattern, name) is not None
+    with pytest.raises(WorkError):
+        matches(pattern, name, 200)
+
+
+def test_work_is_shared_by_names_and_patterns():
+    work, pattern = Work(30), NamePattern("ab")
+    for _ in range(10):
+        assert pattern.matches(Name("ab", work)) is True
+    with pytest.raises(WorkError):
+        pattern.matches(Name("ab", work))

@@ -90,6 +90,11 @@ class TestRead:
     def test_windows_line_ends(self, write_recipe):
         assert Recipe.from_toml(write_recipe('preset = "int8"\r\nmin_size = 5\r\n')).min_size == 5
 
+    def test_names_with_dots_are_no_keys(self, write_recipe):
+        names = [f"model.layers.{number}.mlp.down_proj.weight" for number in range(300)]
+        recipe = Recipe([QuantizeStep()], skip=names)
+        assert Recipe.from_toml(write_recipe(recipe.to_toml())) == recipe
+
     def test_the_longest(self, write_recipe):
         text = 'preset = "int8"\n'
         assert Recipe.from_toml(write_recipe(text + "#" * (MAX_BYTES - len(text)))).steps == (QuantizeStep(),)
@@ -143,6 +148,14 @@ class TestRefusals:
             ("min_size = " + "[" * 100_000, "expected a recipe, got lists within lists without end"),
             ("min_size = " + "1" * 5000, "expected TOML: .*(4300 digits|at end of document)"),
             ("#" * (MAX_BYTES + 1), "expected a recipe of at most 250,000 bytes, got more"),
+            ("\n" + "a." * 50 + "a = 1", r"expected keys of at most 50 parts, got more \(at line 2\)"),
+            ("a." * 120_000 + "a = 1", r"expected keys of at most 50 parts, got more \(at line 1\)"),
+            ('["a b" ' + ". 'c.d' " * 60 + "]", r"expected keys of at most 50 parts, got more \(at line 1\)"),
+            (
+                "x = {" + r'"\"".' * 60 + "a = 1}",
+                r"expected keys of at most 50 parts, got more \(at line 1\)",
+            ),
+            ("a." * 49 + "a = 1", "recipe: unknown key 'a'"),
             ('preset = "int5"', r"preset: expected one of .* got 'int5'; did you mean 'int8'\?"),
             (
                 '[steps]\nkind = "prune"',

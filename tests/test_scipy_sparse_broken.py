@@ -62,6 +62,21 @@ def test_shapes_that_cannot_be(path, changes, message):
         read(save_by_hand(path, **changes))
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.float64])
+def test_values_that_inflate_and_widen(path, dtype):
+    """Deflated zeros are a thousandth of themselves, and four times as long in float32 if they are bytes."""
+    save_by_hand(path)
+    with np.load(path) as saved:
+        arrays = dict(saved) | {"data": np.zeros(4_000_000, dtype)}
+    np.savez_compressed(path, **arrays)
+    with pytest.raises(
+        FormatError, match=r"'data\.npy': expected at most \d+ bytes as float32 .*, got 16000000"
+    ):
+        read(path)
+    np.savez_compressed(path, **arrays | {"data": np.zeros(4_000_000, np.float32)})
+    assert list(read(path)) == ["w"]
+
+
 def reversed_rows():
     saved = matrix()
     order = np.concatenate(

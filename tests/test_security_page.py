@@ -6,13 +6,13 @@ from pathlib import Path
 
 import paring
 from make_bad_files import FILES
-from paring.formats import archive, npy
-from paring.formats.arrays import MAX_AXES
+from paring.formats import archive, expansion, npy, strict_json
+from paring.formats.arrays import MAX_AXES, MAX_EMPTY_PRODUCT
+from paring.formats.compressed_tensors import groups
 from paring.formats.gguf import header as gguf_header
 from paring.formats.gguf import keys as gguf_keys
 from paring.formats.limits import DEFAULT_LIMITS
 from paring.formats.onnx import model as onnx_model
-from paring.formats.torch import file as torch_file
 from paring.formats.torch import names as torch_names
 
 ROOT = Path(__file__).parents[1]
@@ -41,12 +41,16 @@ def test_limits():
     assert numbers(row("header of a `.npy`")) == [npy.MAX_HEADER_BYTES]
     assert numbers(row("inflating a zip member")) == [archive.MAX_DEFLATE_RATIO]
     assert numbers(row("a zip member that describes")) == [archive.MAX_DESCRIPTION_RATIO]
-    assert numbers(row("PyTorch tensors that share")) == [
-        torch_file.EXPANSION,
-        torch_file.MIN_EXPANDED_BYTES >> 20,
-    ]
+    assert numbers(row("tensors that share")) == [expansion.EXPANSION, expansion.MIN_EXPANDED_BYTES >> 20]
     assert numbers(row("names in a PyTorch pickle")) == [torch_names.EXPANSION]
-    assert numbers(row("depth")) == [gguf_keys.MAX_DEPTH, onnx_model.MAX_DEPTH, torch_names.MAX_DEPTH]
+    assert numbers(row("depth")) == [
+        gguf_keys.MAX_DEPTH,
+        onnx_model.MAX_DEPTH,
+        torch_names.MAX_DEPTH,
+        strict_json.MAX_DEPTH,
+    ]
+    assert numbers(row("groups of a")) == [groups.MAX_GROUPS, groups.MAX_PATTERN_CHARACTERS, groups.MAX_STEPS]
+    assert numbers(row("product of the other sizes")) == [0, 2, MAX_EMPTY_PRODUCT.bit_length() - 1]
 
 
 def test_number_of_bad_files():

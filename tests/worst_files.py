@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 
 from bad_files import gguf, onnx, pickles, torch
@@ -50,6 +51,7 @@ JSON = {
     "one-wide-text": ('{"w":"' + "a" * SIZE + '\U0001f600"}').encode(),
     "escaped-texts": listed(r'"\ud83d\ude00"', '{"w":[', "]}"),
     "nested-lists": numbered(lambda at: "[" * 900 + "]" * 900, '{"w":[', "]}"),
+    "nested-lists-and-a-wide-letter": numbered(lambda at: "[" * 900 + "]" * 900, '{"\U0001f600":[', "]}"),
     "short-keys": numbered(lambda at: f'"{at}":0', '{"w":{', "}}"),
     "metadata": numbered(lambda at: f'"{at}":""', '{"__metadata__":{', "}}"),
     "weight-map": numbered(lambda at: f'"{at}":"s.safetensors"', '{"weight_map":{', "}}"),
@@ -58,14 +60,42 @@ JSON = {
 }
 
 
+def configured(**config) -> bytes:
+    """A header with a module that is quantized, and what compressed-tensors says of it."""
+    document = {"quant_method": "compressed-tensors", "config_groups": {}, **config}
+    header = {
+        "__metadata__": {"quantization_config": json.dumps(document, separators=(",", ":"))},
+        "m.weight": {"dtype": "I8", "shape": [0, 1], "data_offsets": [0, 0]},
+        "m.weight_scale": {"dtype": "F32", "shape": [0, 1], "data_offsets": [0, 0]},
+    }
+    return json.dumps(header).encode()
+
+
+def patterns(unit: str) -> bytes:
+    """Patterns of as many characters as there may be; they need not fill the file."""
+    text = "re:" + unit * (900 // len(unit))
+    return configured(ignore=[text] * (5900 // len(text)))
+
+
+JSON |= {
+    "empty-patterns": configured(ignore=["re:"] * 5900),
+    "patterns-of-choices": patterns("a|"),
+    "patterns-of-any": patterns("."),
+    "patterns-of-sets": patterns("[ab]"),
+    "patterns-of-repeats": patterns("(a)*"),
+    "groups": configured(config_groups={f"{at:x}": [] for at in range(1000)}),
+    "too-many-groups": configured(config_groups={f"{at:x}": [] for at in range(SIZE // 10)}),
+}
+
+
 def deflated(content: bytes) -> bytes:
     stream = zlib.compressobj(9, zlib.DEFLATED, -15)
     return stream.compress(content) + stream.flush()
 
 
-def inflating() -> bytes:
+def inflating(dtype: str = "|u1", itemsize: int = 1) -> bytes:
     """As many zeros as deflate can say in so many bytes."""
-    content = npy(header("'|u1'", shape="(100000000,)"), bytes(100_000_000))
+    content = npy(header(f"'{dtype}'", shape=f"({100_000_000 // itemsize},)"), bytes(100_000_000))
     return archive(Member("w.npy", deflated(content), DEFLATED, raw_content=content))
 
 
@@ -75,6 +105,7 @@ def noted(text: bytes) -> bytes:
 
 ZIPS = {
     "inflating": inflating(),
+    "inflating-swapped": inflating(">f4", 4),
     "members": archive(*(Member(f"{at:x}", b"") for at in range(SIZE // 85))),
     "arrays": archive(
         *(Member(f"{at:x}", npy(header("'|u1'", shape="()"), b"\0")) for at in range(SIZE // 170))
@@ -114,6 +145,24 @@ def many_tensors() -> bytes:
     return torch.zipped(pickles.pickle(inner))
 
 
+def shared_dicts() -> bytes:
+    """A dict of tensors under many names: short as a graph, and as long as names may be."""
+    tensors = b"".join(b"\x8c\x02" + f"{at:02}".encode() + torch.tensor() for at in range(100))
+    inner = pickles.EMPTY_DICT + pickles.MARK + tensors + b"uq\x00"
+    size = len(torch.tensor()) * 100
+    names = b"".join(b"\x8c\x03" + f"{at:03}".encode() + b"h\x00" for at in range(16 * size // 17_200))
+    return torch.zipped(
+        pickles.pickle(pickles.EMPTY_DICT + pickles.MARK + pickles.text("w") + inner + names + b"u")
+    )
+
+
+def inflating_pickle() -> bytes:
+    """A pickle that is as much larger than its archive as it may be."""
+    data = pickles.pickle(pickles.EMPTY_LIST + pickles.MARK + pickles.EMPTY_DICT * (9 * SIZE) + b"e")
+    member = Member("w/data.pkl", deflated(data), DEFLATED, raw_content=data)
+    return archive(member, Member("w/data/0", bytes(SIZE)))
+
+
 def expanded() -> bytes:
     """One value that is said to be as many as a file may say."""
     return torch.zipped(torch.holding(torch.tensor(shape=(200_000,), stride=(0,))), torch.VALUES)
@@ -121,7 +170,9 @@ def expanded() -> bytes:
 
 TORCH = {name: pickled(unit) for name, unit in PICKLES.items()} | {
     "tensors": many_tensors(),
+    "shared-dicts": shared_dicts(),
     "expanded": expanded(),
+    "inflating-pickle": inflating_pickle(),
 }
 
 
@@ -151,6 +202,12 @@ GGUF = {
     "tensors": gguf.file(
         tensors=tuple(gguf.tensor(f"{at:05}", dims=(0,)) for at in range(SIZE // 37)), data=b""
     ),
+    "tensors-of-blocks-without-elements": gguf.file(
+        tensors=tuple(gguf.tensor(f"{at:03x}", dims=(0, 0), kind=2) for at in range(SIZE // 43)), data=b""
+    ),
+    "other-metadata": gguf.keyed(
+        gguf.key("paring.metadata", gguf.STRING, gguf.text(JSON["nested-lists-and-a-wide-letter"]))
+    ),
     "q8_0": quantized(8, 32, 34),
     "q4_0": quantized(2, 32, 18),
     "q2_k": quantized(10, 256, 84),
@@ -160,6 +217,7 @@ GGUF = {
 
 ONNX = {
     "initializers": onnx.model(*(onnx.tensor(f"{at:05}", dims=(0,), raw=b"") for at in range(SIZE // 18))),
+    "shorter-initializers": onnx.model(*(onnx.message(8, f"{at:03x}") for at in range(0x1000))),
     "shortest-initializers": onnx.model(*(onnx.message(8, f"{at:05}") for at in range(SIZE // 9))),
     "numbers": onnx.model(onnx.tensor(dims=(SIZE,), kind=7, raw=None, more=onnx.message(7, b"\x01" * SIZE))),
     "numbers-one-by-one": onnx.model(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,12 @@ __all__ = ["MAX_BYTES", "read_toml", "toml_text"]
 MAX_BYTES = 250_000
 """Of a recipe's file: more than a thousand steps fit, and no text of this length keeps the parser for a minute."""
 
+MAX_KEY_PARTS = 50
+"""Of a key with dots: Python's parser takes memory of the square of their number, for 250 kB of ``a.a.a`` 60 GB."""
+
+PART = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
+LONG_KEY = re.compile(rf"(?<![\\A-Za-z0-9_-])(?:{PART}[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}")
+
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what a TOML file holds.
@@ -25,7 +32,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     TypeError
         If `path` is none.
     FormatError
-        If the file is longer than `MAX_BYTES`, not UTF-8, or not TOML; the message has path and line.
+        If the file is longer than `MAX_BYTES`, not UTF-8, not TOML, or a key has more than `MAX_KEY_PARTS` parts;
+        the message has path and line.
     OSError
         If it cannot be read: it is missing (FileNotFoundError), or a folder.
     """
@@ -40,7 +48,14 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise FormatError(f"{path}: expected a recipe of at most {MAX_BYTES:,} bytes, got more")
     try:
-        document: dict[str, Any] = tomllib.loads(content.decode())
+        text = content.decode()
+        long_key = LONG_KEY.search(text)
+        if long_key is not None:
+            line = text.count("\n", 0, long_key.start()) + 1
+            raise FormatError(
+                f"{path}: expected keys of at most {MAX_KEY_PARTS} parts, got more (at line {line})"
+            )
+        document: dict[str, Any] = tomllib.loads(text)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise FormatError(
@@ -48,6 +63,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         ) from error
     except RecursionError as error:
         raise FormatError(f"{path}: expected a recipe, got lists within lists without end") from error
+    except FormatError:
+        raise
     except ValueError as error:  # also of an integer of thousands of digits
         raise FormatError(f"{path}: expected TOML: {error}") from error
     return document

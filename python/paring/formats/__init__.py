@@ -7,7 +7,7 @@ a function that writes them; `naming` makes weights of tensors, the same way for
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -32,6 +32,7 @@ __all__ = [
     "check_suffix",
     "file_bytes",
     "read",
+    "read_part",
     "write",
 ]
 
@@ -81,12 +82,19 @@ def read(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> We
     """
     if not isinstance(limits, Limits):
         raise TypeError(f"limits: expected Limits, got {type(limits).__name__}")
+    return read_part(path, None, limits)
+
+
+def read_part(
+    path: str | os.PathLike[str], shards: Container[str] | None, limits: Limits = DEFAULT_LIMITS
+) -> WeightFile:
+    """Open a weight file as `read` does, but of a checkpoint only the shards of these names."""
     place = Path(path)
     if not place.is_dir():
-        return WeightFile(open_tensors(place, limits))
+        return WeightFile(open_tensors(place, limits, shards))
     found = find_in_folder(place)
     with opening_inside_folder(found):
-        return WeightFile(open_tensors(found, limits))
+        return WeightFile(open_tensors(found, limits, shards))
 
 
 def write(

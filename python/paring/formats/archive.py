@@ -29,7 +29,7 @@ END_BYTES = 22  # the end record, all that an empty archive has
 ENCRYPTED = 0x1
 MAX_DEFLATE_RATIO = 1032  # 258 bytes from 2 bits, the most that deflate can say
 INPUT_BYTES = 1 << 12  # so one step inflates to at most 4 MiB
-MAX_DESCRIPTION_RATIO = 16
+MAX_DESCRIPTION_RATIO = 10
 """What describes members is short beside them, deflated or not; parsing it may take a hundred times its size."""
 
 MEMBER_ALIGNMENT = 64

@@ -19,7 +19,7 @@ class Limits:
     ----------
     header_bytes : int
         Of what describes the tensors: the JSON of a safetensors file, an index, a pickle, the keys of a GGUF file.
-        Reading may take 50 times as much memory, of a pickle or an ONNX graph 100 times, so that one of the default
+        Reading may take 60 times as much memory, of a pickle or an ONNX graph 100 times, so that one of the default
         limit can take 10 GB.
     tensors : int
         How many a file, or all shards of a checkpoint together, may hold.

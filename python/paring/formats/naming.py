@@ -196,8 +196,11 @@ def check_descriptions(document: Mapping[str, Any], where: str) -> dict[str, Des
 
 def group_tensors(
     names: Iterable[str], descriptions: Mapping[str, Description], where: str
-) -> dict[str, dict[str, str]]:
-    """Return ``{weight: {suffix: tensor}}`` in file order; FormatError for missing or shared parts."""
+) -> dict[str, dict[str, str] | None]:
+    """Return ``{weight: {suffix: tensor}}`` in file order; FormatError for missing or shared parts.
+
+    For a plain array, which is the tensor of its name, that is ``{weight: None}``: of these there may be a million.
+    """
     present = dict.fromkeys(names)
     owners: dict[str, str] = {}
     parts: dict[str, dict[str, str]] = {}
@@ -214,22 +217,21 @@ def group_tensors(
             owner = owners.setdefault(tensor, weight)
             if owner != weight:
                 raise FormatError(f"{where}: tensor {tensor!r} belongs to both {owner!r} and {weight!r}")
-    groups: dict[str, dict[str, str]] = {}
+    groups: dict[str, dict[str, str] | None] = {}
     for tensor in present:
         weight = owners.get(tensor, tensor)
         if weight in parts and tensor not in owners:
             raise FormatError(f"{where}: {weight!r} is both a tensor and a compressed weight")
-        groups[weight] = parts.get(weight, {"": tensor})
+        groups[weight] = parts.get(weight)
     return groups
 
 
 def rebuild_weight(
     parts: Mapping[str, npt.NDArray[Any]], description: Description, where: str
 ) -> QuantizedWeight | SparseWeight:
-    """Return the compressed weight; FormatError if its tensors and its description disagree."""
-    contiguous = {s: a if a.flags.c_contiguous else np.asarray(a, order="C") for s, a in parts.items()}
+    """Return the compressed weight; FormatError if its row-major tensors and its description disagree."""
     try:
-        return KINDS[description["kind"]].from_tensors(contiguous, description)
+        return KINDS[description["kind"]].from_tensors(parts, description)
     except KeyError as error:
         raise FormatError(f"{where}: the description lacks {error}") from error
     except (ValueError, TypeError, IndexError, OverflowError) as error:

@@ -25,6 +25,7 @@ from ..errors import FormatError
 from .archive import MAX_NAME_BYTES, Archive, writing_archive
 from .arrays import EXTENSION_DTYPES, TensorInfo, array_at, nbytes
 from .atomic import Opening, replacing
+from .expansion import EXPANSION, MIN_EXPANDED_BYTES
 from .limits import DEFAULT_LIMITS, Limits
 from .naming import DESCRIPTION_KEY, VERSION, NamedTensor, check_descriptions
 from .npy import MAX_PREFIX_BYTES, Header, header_bytes, parse_header
@@ -64,6 +65,7 @@ class NpzFile:
                 self._rename_matrix(path.stem)
                 self.descriptions = {path.stem: description}
                 self._to_float32 = f"{path.stem}.data"
+                self._check_float32(self._to_float32)
 
     def names(self) -> list[str]:
         return list(self._members)
@@ -83,6 +85,16 @@ class NpzFile:
         where = self._where(name)
         array = array_at(content, header.data_start, header.shape, dtype, where, header.order)
         return exact_float32(array, where) if name == self._to_float32 and dtype != np.float32 else array
+
+    def _check_float32(self, name: str) -> None:
+        """Raise FormatError if values of another dtype, of which an archive can hold any number, become too many."""
+        header, limit = self._header(name), max(EXPANSION * self.file_bytes, MIN_EXPANDED_BYTES)
+        size = self.info(name).nbytes
+        if header.dtype != np.float32 and size > limit:
+            raise FormatError(
+                f"{self._where(name)}: expected at most {limit} bytes as float32 in a file of {self.file_bytes} bytes, "
+                f"got {size} from {header.dtype}: save matrix.astype('float32')"
+            )
 
     def _where(self, name: str) -> str:
         return f"{self.path}: member {self._members[name]!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -29,8 +30,8 @@ READERS = {
 READABLE = (*READERS, INDEX_SUFFIX)
 
 
-def open_tensors(path: Path, limits: Limits) -> TensorFile:
-    """Open a file (not a folder) of a format that `path` is named after.
+def open_tensors(path: Path, limits: Limits, only: Container[str] | None = None) -> TensorFile:
+    """Open a file (not a folder) of a format that `path` is named after; of an index `only` these shards, if given.
 
     Raises
     ------
@@ -41,16 +42,16 @@ def open_tensors(path: Path, limits: Limits) -> TensorFile:
     FormatError
         If the file does not hold what its format promises.
     """
-    file = _open(path, limits)
+    file = _open(path, limits, only)
     if path.name.lower().endswith((".safetensors", INDEX_SUFFIX)):
         file = with_quantized_weights(file, limits)
     check_names(file.names(), limits, str(path))
     return file
 
 
-def _open(path: Path, limits: Limits) -> TensorFile:
+def _open(path: Path, limits: Limits, only: Container[str] | None) -> TensorFile:
     if path.name.endswith(INDEX_SUFFIX):
-        return ShardedFile(path, limits, _open_one)
+        return ShardedFile(path, limits, _open_one, only)
     return _open_one(path, limits)
 
 

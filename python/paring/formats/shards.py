@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class ShardedFile:
     of Hugging Face, which consists of links (`containment.open_inside`). A ``*.safetensors.index.json`` names
     ``*.safetensors`` only, a ``*.bin.index.json`` ``*.bin``.
 
+    With `only`, shards of other names are not opened, as if the index did not name them.
+
     Attributes
     ----------
     path : Path
@@ -51,9 +53,13 @@ class ShardedFile:
     descriptions : dict of str to dict
     """
 
-    def __init__(self, path: Path, limits: Limits, open_shard: OpenShard) -> None:
+    def __init__(
+        self, path: Path, limits: Limits, open_shard: OpenShard, only: Container[str] | None = None
+    ) -> None:
         self.path = path
         weight_map = _read_weight_map(path, limits)
+        if only is not None:
+            weight_map = {tensor: shard for tensor, shard in weight_map.items() if shard in only}
         self.shards: Mapping[str, TensorFile] = {
             name: _open(path, name, limits, open_shard) for name in dict.fromkeys(weight_map.values())
         }

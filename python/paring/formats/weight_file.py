@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from ..weights import Weight
@@ -88,13 +89,22 @@ class WeightFile(Mapping[str, Weight]):
         self.metadata = dict(file.metadata)
         self.file_bytes = file.file_bytes
 
-    def __getitem__(self, name: str) -> Weight:
+    def _parts(self, name: str) -> dict[str, str]:
+        """Return the tensors of a weight by suffix."""
         parts = self._groups[name]
+        return {"": name} if parts is None else parts
+
+    def __getitem__(self, name: str) -> Weight:
+        parts = self._parts(name)
         description = self._file.descriptions.get(name)
         if description is None:
             return self._file.tensor(name)
-        arrays = {suffix: self._file.tensor(tensor) for suffix, tensor in parts.items()}
+        arrays = {suffix: self._row_major(tensor) for suffix, tensor in parts.items()}
         return rebuild_weight(arrays, description, f"{self.path}: weight {name!r}")
+
+    def _row_major(self, tensor: str) -> npt.NDArray[Any]:
+        array = self._file.tensor(tensor)
+        return array if array.flags.c_contiguous else np.asarray(array, order="C")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._groups)
@@ -124,7 +134,7 @@ class WeightFile(Mapping[str, Weight]):
 
     def shard_of(self, name: str) -> str:
         """Return which of `shards` holds a weight: the first of its tensors, where they are apart."""
-        return self.file_of(next(iter(self._groups[name].values())))
+        return self.file_of(next(iter(self._parts(name).values())))
 
     def file_of(self, tensor: str) -> str:
         """Return which of `shards` holds a tensor (`WeightInfo.tensors`)."""
@@ -141,7 +151,7 @@ class WeightFile(Mapping[str, Weight]):
         FormatError
             If the header of a ``.npz`` member is broken.
         """
-        parts = self._groups[name]
+        parts = self._parts(name)
         infos = {suffix: self._file.info(tensor) for suffix, tensor in parts.items()}
         total = sum(info.nbytes for info in infos.values())
         tensors = tuple(parts.values())

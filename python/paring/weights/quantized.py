@@ -51,13 +51,15 @@ def pack_zero_points(zero_point: npt.NDArray[np.int8], bits: int) -> npt.NDArray
     return np.ascontiguousarray(stream.view("<i4").T)
 
 
-def unpack_zero_points(words: npt.NDArray[Any], bits: int, channels: int) -> npt.NDArray[np.int8]:
+def unpack_zero_points(
+    words: npt.NDArray[Any], bits: int, channels: int, groups: int
+) -> npt.NDArray[np.int8]:
     """Return the ``int8 (channels, groups)`` that `pack_zero_points` packed; raises ValueError for another shape."""
-    expected = packed_row_bytes(channels, bits) // 4
-    if words.ndim != 2 or words.shape[0] != expected:
+    expected = (packed_row_bytes(channels, bits) // 4, groups)
+    if words.shape != expected:  # before unpacking, which takes several times their memory
         raise ValueError(
-            f"packed zero_point: expected int32 ({expected}, groups) for {channels} channels of {bits} bits, "
-            f"got {words.dtype} {words.shape}"
+            f"packed zero_point: expected int32 {expected} for {channels} channels of {bits} bits and {groups} "
+            f"groups, got {words.dtype} {words.shape}"
         )
     stream = np.ascontiguousarray(words.T).view(np.uint8)
     return np.ascontiguousarray(_core.unpack_codes(stream, bits, channels).T)
@@ -254,7 +256,9 @@ class QuantizedWeight:
                 zero_point = zero_point.reshape(1, 1)
         elif zero_point is not None and bits < 8:
             if zero_point.dtype == np.dtype("<i4"):
-                zero_point = unpack_zero_points(zero_point, bits, channels)
+                zero_point = unpack_zero_points(
+                    zero_point, bits, channels, scale.shape[-1] if scale.ndim else 1
+                )
             else:  # not packed, as older files have it
                 require_codes(zero_point, bits)
         group_size = description["group_size"]

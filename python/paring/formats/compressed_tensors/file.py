@@ -8,7 +8,6 @@ paring has no form for (8-bit floats, blocks, a changed order of columns) stays 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,17 @@ import numpy.typing as npt
 
 from ...errors import FormatError
 from ..arrays import TensorInfo, nbytes
-from ..containment import open_inside
 from ..limits import Limits
 from ..shards import ShardedFile
 from ..strict_json import parse_object
 from ..weight_file import TensorFile
 from .config import CONFIG_KEY, METHOD, WEIGHT
+from .config_file import CONFIG_NAME, read_config
 from .groups import Groups, parse_groups
 from .parts import Changed, MisfitError, Parts, find_parts
 
 __all__ = ["CompressedTensorsFile", "with_quantized_weights"]
 
-CONFIG_NAME = "config.json"
 # Tensors that change what the codes mean, in ways that are not ours.
 FOREIGN = ("_g_idx", "_global_scale")
 
@@ -70,17 +68,10 @@ def _quantized_modules(file: TensorFile) -> list[str]:
 
 
 def _config_beside(path: Path, limits: Limits) -> Mapping[str, Any] | None:
-    place = path.parent / CONFIG_NAME
-    if not os.path.lexists(place):
-        return None
-    descriptor = open_inside(path.parent, CONFIG_NAME, str(path), "the model's", cache_links=True)
-    with os.fdopen(descriptor, "rb") as stream:
-        size = os.fstat(stream.fileno()).st_size
-        limits.check_header(size, str(place))
-        document = parse_object(stream.read(size), str(place))
-    config = document.get(CONFIG_KEY)
+    document = read_config(path.parent, limits, str(path))
+    config = None if document is None else document.get(CONFIG_KEY)
     if config is not None and not isinstance(config, dict):
-        raise FormatError(f"{place}: {CONFIG_KEY}: expected an object, got {config!r}")
+        raise FormatError(f"{path.parent / CONFIG_NAME}: {CONFIG_KEY}: expected an object, got {config!r}")
     return config
 
 
@@ -110,7 +101,6 @@ class CompressedTensorsFile:
         self._changed: dict[str, Changed] = {}
         hidden: set[str] = set()
         groups = parse_groups(config, frozenset(modules), where)
-        groups.check_work(len(modules), where)
         for module in modules:
             parts = self._choose(groups, module)
             if parts is not None:

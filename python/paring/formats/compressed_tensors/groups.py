@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import FormatError
-from .name_patterns import NamePattern
+from .name_patterns import Name, NamePattern, Work, WorkError
 
 __all__ = ["Groups", "Scheme", "parse_groups"]
 
@@ -21,8 +21,15 @@ INTEGER_FORMATS = {
     "mixed-precision": None,
     None: None,
 }
-MAX_WORK = 50_000_000
-"""Modules times characters of all patterns; beyond it some ten seconds would be spent on matching alone."""
+MAX_STEPS = 100_000_000
+"""Of matching all modules with all patterns and schemes; beyond it some ten seconds would be spent on that alone."""
+
+TRIAL_STEPS = 200
+"""What it takes to see whether the tensors of a module fit a scheme."""
+
+MAX_GROUPS = 1000
+MAX_PATTERN_CHARACTERS = 6_000
+"""Of all patterns together, each with one more. One that is ready to be matched takes a hundred times its text."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,29 @@ class Group:
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups of a config, asked by module."""
+    """The groups of a config, asked by module.
 
-    groups: tuple[Group, ...]
-    named: Mapping[str, Group] = field(default_factory=dict)
-    patterns: tuple[tuple[NamePattern, Group], ...] = ()
-    ignored: frozenset[str] = frozenset()
-    ignored_patterns: tuple[NamePattern, ...] = ()
+    Attributes
+    ----------
+    where : str
+        Beginning of messages.
+    named : dict
+        The groups that name a module, by its name.
+    patterns : tuple
+        Patterns with the groups that they are for.
+    for_classes : tuple
+        The groups that are for classes of modules, one of each scheme.
+    ignored, ignored_patterns
+        Names and patterns of modules that are not quantized.
+    """
+
+    where: str
+    named: Mapping[str, Group]
+    patterns: tuple[tuple[NamePattern, Group], ...]
+    for_classes: tuple[Group, ...]
+    ignored: frozenset[str]
+    ignored_patterns: tuple[NamePattern, ...]
+    _work: Work = field(default_factory=lambda: Work(MAX_STEPS))
 
     def candidates(self, module: str) -> list[Group]:
         """Return the groups that may be meant for a module, none if it is not quantized.
@@ -61,11 +84,26 @@ class Groups:
         The first that names it wins over the first pattern that fits, and that over classes of modules. A file does
         not say what class a module is of, so all groups for classes are candidates, as are those whose pattern is
         beyond `NamePattern`; the tensors decide among them.
+
+        Raises
+        ------
+        FormatError
+            If finding the groups of all modules takes too long.
         """
-        if module in self.ignored or any(pattern.matches(module) for pattern in self.ignored_patterns):
+        try:
+            found = self._candidates(Name(module, self._work))
+            self._work.spend(TRIAL_STEPS * len(found))
+        except WorkError:
+            raise FormatError(
+                f"{self.where}: expected patterns and groups that are told for all modules in {MAX_STEPS} steps"
+            ) from None
+        return found
+
+    def _candidates(self, module: Name) -> list[Group]:
+        if module.text in self.ignored or any(pattern.matches(module) for pattern in self.ignored_patterns):
             return []
-        if module in self.named:
-            return [self.named[module]]
+        if module.text in self.named:
+            return [self.named[module.text]]
         found = []
         for pattern, group in self.patterns:
             fits = pattern.matches(module)
@@ -73,20 +111,7 @@ class Groups:
                 found.append(group)
             if fits:
                 return found
-        return found + [group for group in self.groups if any(map(_may_be_class, group.targets))]
-
-    def check_work(self, modules: int, where: str) -> None:
-        """Raise FormatError if matching so many modules would take too long."""
-        patterns = [*self.ignored_patterns, *(pattern for pattern, _ in self.patterns)]
-        work = modules * sum(len(pattern.text) + 1 for pattern in patterns)
-        if work > MAX_WORK:
-            raise FormatError(
-                f"{where}: expected at most {MAX_WORK} modules times characters of patterns, got {work}"
-            )
-
-
-def _may_be_class(target: str) -> bool:
-    return target.isidentifier()
+        return [*found, *self.for_classes]
 
 
 def parse_groups(config: Mapping[str, Any], modules: frozenset[str], where: str) -> Groups:
@@ -96,29 +121,43 @@ def parse_groups(config: Mapping[str, Any], modules: frozenset[str], where: str)
     """
     entries = _typed(config, "config_groups", dict, where)
     top = _typed(config, "format", str | None, where)
-    groups = tuple(_group(entry, top, f"{where}: config_groups: {key!r}") for key, entry in entries.items())
-    named: dict[str, Group] = {}
-    patterns = []
-    for group in groups:
-        for target in group.targets:
-            if target.startswith(PATTERN_MARK):
-                patterns.append((target.removeprefix(PATTERN_MARK), group))
-            elif target in modules:
-                named.setdefault(target, group)
+    if len(entries) > MAX_GROUPS:
+        raise FormatError(f"{where}: config_groups: expected at most {MAX_GROUPS} groups, got {len(entries)}")
+    groups = [_group(entry, top, f"{where}: config_groups: {key!r}") for key, entry in entries.items()]
     ignored = _typed(config, "ignore", list | None, where) or []
     _check_names(ignored, f"{where}: ignore")
-    for_classes = tuple(
-        Group(group.where, tuple(t for t in group.targets if t not in modules), group.scheme)
-        for group in groups
-    )
+    targets = [(target, group) for group in groups for target in group.targets]
+    patterns = [(text, group) for target, group in targets if (text := _pattern_of(target)) is not None]
+    ignored_patterns = [text for name in ignored if (text := _pattern_of(name)) is not None]
+    characters = sum(len(text) + 1 for text in (*ignored_patterns, *(text for text, _ in patterns)))
+    if characters > MAX_PATTERN_CHARACTERS:
+        raise FormatError(
+            f"{where}: expected patterns of at most {MAX_PATTERN_CHARACTERS} characters together, got {characters}"
+        )
     return Groups(
-        for_classes,
-        named,
+        where,
+        # The first group that names a module is the one.
+        {target: group for target, group in reversed(targets) if target in modules},
         # Their order among patterns is by text.
         tuple((NamePattern(text), group) for text, group in sorted(patterns, key=lambda item: item[0])),
+        _of_each_scheme(
+            group for target, group in targets if target not in modules and target.isidentifier()
+        ),
         frozenset(ignored),
-        tuple(NamePattern(n.removeprefix(PATTERN_MARK)) for n in ignored if n.startswith(PATTERN_MARK)),
+        tuple(map(NamePattern, ignored_patterns)),
     )
+
+
+def _pattern_of(target: str) -> str | None:
+    return target.removeprefix(PATTERN_MARK) if target.startswith(PATTERN_MARK) else None
+
+
+def _of_each_scheme(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Return the first group of each scheme: the others would be tried for nothing."""
+    first: dict[Scheme | None, Group] = {}
+    for group in groups:
+        first.setdefault(group.scheme, group)
+    return tuple(first.values())
 
 
 def _typed(owner: Mapping[str, Any], key: str, kind: Any, where: str) -> Any:

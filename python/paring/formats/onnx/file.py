@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...errors import FormatError
 from ..arrays import TensorInfo, map_file
 from ..containment import inside_parts, open_inside
+from ..expansion import check_expansion
 from ..limits import DEFAULT_LIMITS, Limits, check_names
 from ..naming import DESCRIPTION_KEY
 from .model import model_metadata, model_weights
@@ -75,7 +76,8 @@ class OnnxFile:
         return tensor_values(self._wire, self._tensors[name], self._where(name), map_external)
 
     def _check_external(self) -> int:
-        """Return the bytes of all external files; FormatError if one is not there or too short."""
+        """Return the bytes of all external files; FormatError if one is not there, too short, or used too often."""
+        held = {name: tensor.stored for name, tensor in self._tensors.items() if tensor.external}
         sizes: dict[tuple[str, ...], int] = {}
         for name, tensor in self._tensors.items():
             external = tensor.external
@@ -89,7 +91,9 @@ class OnnxFile:
                 finally:
                     os.close(descriptor)
             self._check_place(external, tensor.stored, sizes[place], name)
-        return sum(sizes.values())
+        total = sum(sizes.values())
+        check_expansion(held, total, str(self.path), f"in {EXTERNAL_WORDS}")
+        return total
 
     def _open_external(self, external: ExternalData, name: str) -> int:
         return open_inside(

@@ -12,7 +12,7 @@ from ...errors import FormatError
 from ..arrays import EXTENSION_DTYPES, MAX_AXES, TensorInfo, dtype_name, nbytes
 from .wire import BYTES, Message, Wire
 
-__all__ = ["ElementType", "ExternalData", "OnnxTensor", "read_pair", "read_tensor", "tensor_info"]
+__all__ = ["READABLE", "ElementType", "ExternalData", "OnnxTensor", "read_pair", "read_tensor", "tensor_info"]
 
 TENSOR = Message(
     "tensor",
@@ -40,7 +40,7 @@ OFFSET = re.compile(r"[0-9]{1,19}")
 DEFAULT, EXTERNAL = 0, 1  # data_location
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ElementType:
     """One of ONNX's types: what its values become, how many bits each takes in the file, and its typed field."""
 
@@ -111,7 +111,7 @@ class OnnxTensor:
         The field that holds the values, and where it lies; empty for none.
     external : ExternalData or None
     problem : str
-        Why the values cannot be read; empty if they can.
+        Why the values cannot be read; empty if they can, or if the reason is the element's type.
     """
 
     element: ElementType
@@ -160,13 +160,11 @@ def read_tensor(wire: Wire, begin: int, end: int) -> tuple[str, OnnxTensor]:
     if location not in (DEFAULT, EXTERNAL):
         raise FormatError(f"{where}: expected data_location {DEFAULT} or {EXTERNAL}, got {location}")
     external = _external(entries, where) if location == EXTERNAL else None
-    if element.dtype is None:
-        problem = f"expected a dtype of {READABLE}, got {element.name}"
-    elif external and values[0]:
+    if external and values[0]:
         problem = f"expected values in {external.location!r}, got {values[0]} too"
     stored = values[2] - values[1] if element.dtype is None else -(-count * element.bits // 8)
     tensor = OnnxTensor(element, tuple(dims), stored, *values, external, problem)
-    if not problem:
+    if element.dtype is not None and not problem:
         _check_size(tensor, where)
     return name, tensor
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ...errors import FormatError
 from ..arrays import array_at
-from .tensors import ExternalData, OnnxTensor
+from .tensors import READABLE, ExternalData, OnnxTensor
 from .wire import Wire, decode_integers
 
 __all__ = ["tensor_values"]
@@ -33,8 +33,10 @@ def tensor_values(
         If the values cannot be read or are not those of the dtype and shape.
     """
     dtype = tensor.element.dtype
-    if tensor.problem or dtype is None:
+    if tensor.problem:
         raise FormatError(f"{where}: {tensor.problem}")
+    if dtype is None:
+        raise FormatError(f"{where}: expected a dtype of {READABLE}, got {tensor.element.name}")
     buffer: Any = wire.data
     offset = tensor.begin
     if tensor.stored == 0:

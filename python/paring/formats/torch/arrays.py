@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -17,17 +18,18 @@ def tensor_array(tensor: Tensor, content: Any, begin: int, big_endian: bool, whe
     """Return a tensor as a read-only view of `content`, where its storage's values begin at byte `begin`.
 
     The caller has checked the geometry (`Tensor.mistake`) and the bytes of the storage. Axes keep their strides, so
-    that an expanded tensor takes no more memory than its storage. Values are copied, with everything that lies
-    between them, if they are misaligned or of the other byte order, and if the tensor is a lazy conjugate.
+    that an expanded tensor takes no more memory than its storage. Values are copied if they are misaligned or of the
+    other byte order, and if the tensor is a lazy conjugate: the values alone, or, where these are fewer because axes
+    repeat them, everything from the first to the last one.
     """
     dtype = tensor.dtype.numpy
     assert dtype is not None
     if 0 in tensor.shape:
         return array_at(b"", 0, tensor.shape, dtype, where)
     offset = begin + tensor.storage.first * tensor.storage.dtype.itemsize + tensor.offset * dtype.itemsize
-    values = _run(content, offset, tensor.span, dtype, big_endian, where)
+    stored = _stored_dtype(dtype, big_endian)
     if _is_contiguous(tensor):
-        array = values.reshape(tensor.shape)
+        array = array_at(content, offset, tensor.shape, stored, where).view(dtype)
     else:
         # NumPy compares strides and shape with the buffer once more. The stride of an axis of one value may be
         # anything, and is not needed.
@@ -35,7 +37,16 @@ def tensor_array(tensor: Tensor, content: Any, begin: int, big_endian: bool, whe
             stride * dtype.itemsize if size > 1 else 0
             for size, stride in zip(tensor.shape, tensor.stride, strict=True)
         )
-        array = np.ndarray(tensor.shape, dtype, buffer=values.view(np.uint8), strides=strides)
+        spread: npt.NDArray[Any] = np.ndarray(
+            tensor.shape, stored, buffer=content, offset=offset, strides=strides
+        )
+        # Of a few values that lie far apart, which any number of tensors may share, all between would be looked at.
+        looked_at = dtype == np.bool_ or not (spread.flags.aligned and stored.isnative)
+        if looked_at and math.prod(tensor.shape) < tensor.span:
+            array = array_at(spread.copy(), 0, tensor.shape, stored, where).view(dtype)
+        else:
+            run = array_at(content, offset, (tensor.span,), stored, where)
+            array = np.ndarray(tensor.shape, dtype, buffer=run.view(np.uint8), strides=strides)
     if tensor.conjugate:
         array = np.asarray(np.conjugate(array))
     if tensor.negative:
@@ -44,15 +55,13 @@ def tensor_array(tensor: Tensor, content: Any, begin: int, big_endian: bool, whe
     return array
 
 
-def _run(
-    content: Any, offset: int, count: int, dtype: np.dtype[Any], big_endian: bool, where: str
-) -> npt.NDArray[Any]:
-    """Return `count` values in a row, in native byte order."""
+def _stored_dtype(dtype: np.dtype[Any], big_endian: bool) -> np.dtype[Any]:
+    """Return what the bytes are; of the dtypes that NumPy itself lacks it cannot swap bytes, of their bits it can."""
     order: Literal[">", "<"] = ">" if big_endian else "<"
-    if dtype.name in EXTENSION_DTYPES:  # NumPy cannot swap their bytes
-        bits = np.dtype(f"{order}u{dtype.itemsize}")
-        return array_at(content, offset, (count,), bits, where).view(dtype)
-    return array_at(content, offset, (count,), dtype.newbyteorder(order), where)
+    if dtype.name in EXTENSION_DTYPES:
+        return np.dtype(f"{order}u{dtype.itemsize}")
+    swapped: np.dtype[Any] = dtype.newbyteorder(order)
+    return swapped
 
 
 def _is_contiguous(tensor: Tensor) -> bool:

@@ -13,19 +13,18 @@ import numpy.typing as npt
 
 from ...errors import FormatError
 from ..arrays import TensorInfo, array_at, dtype_name, map_file
+from ..expansion import check_expansion
 from ..limits import DEFAULT_LIMITS, Limits
 from .arrays import tensor_array
 from .globals import NumpyArray
 from .legacy import TorchLegacy
-from .names import NamedValue, name_tensors
+from .names import name_tensors
 from .values import Storage, Tensor, UnreadableTensor
 from .zip import TorchArchive
 
 __all__ = ["TorchFile"]
 
 ZIP_MAGIC = b"PK\x03\x04"
-EXPANSION = 64
-MIN_EXPANDED_BYTES = 1 << 20
 
 
 class TorchFile:
@@ -48,7 +47,9 @@ class TorchFile:
         self._container.value = None  # the tensors hold all that is needed of it
         self.descriptions: dict[str, dict[str, Any]] = {}
         self._check_storages()
-        _check_expansion(self._named, self.file_bytes, path)
+        # An axis of stride 0 repeats its values for nothing: 2 kB can name terabytes.
+        sizes = {n: v.nbytes for n, v in self._named.items() if not isinstance(v, UnreadableTensor)}
+        check_expansion(sizes, self.file_bytes, str(path), "save expanded ones as clone()")
 
     def names(self) -> list[str]:
         return list(self._named)
@@ -89,18 +90,3 @@ class TorchFile:
         for storage, count in users.items():
             if count > 1:
                 self._container.keep_storage(storage)
-
-
-def _check_expansion(named: dict[str, NamedValue], file_bytes: int, path: Path) -> None:
-    """Raise FormatError if written out the tensors would take much more room than the file.
-
-    Tensors share storages, and an axis of stride 0 repeats its values for nothing: a file of 2 kB can name terabytes.
-    """
-    sizes = {name: value.nbytes for name, value in named.items() if not isinstance(value, UnreadableTensor)}
-    total, limit = sum(sizes.values()), max(EXPANSION * file_bytes, MIN_EXPANDED_BYTES)
-    if total > limit:
-        largest = max(sizes, key=sizes.__getitem__)
-        raise FormatError(
-            f"{path}: expected tensors of at most {limit} bytes in a file of {file_bytes} bytes, got {total}: they "
-            f"share their values; the largest is {largest!r} of {sizes[largest]} bytes (save expanded ones as clone())"
-        )
