@@ -52,7 +52,10 @@ def run(capsys, *arguments):
         (["inspect", "broken.safetensors"], r"broken\.safetensors: header length .* expected"),
         (["compress", "nope.npz", "-o", "x.npz"], r"nope\.npz: No such file or directory"),
         (["demo", "broken.safetensors"], r"broken\.safetensors: header length .* expected"),
-        (["demo", "model.npz", "--keep", "broken.safetensors"], r"broken\.safetensors: File exists"),
+        (
+            ["demo", "model.npz", "--keep", "broken.safetensors"],
+            r"--keep: expected a folder, got the file broken\.safetensors",
+        ),
         (["compare", "model.npz"], r"missing argument .*\(see paring compare --help\)"),
         (["compare", "model.npz", "nope.npz"], r"nope\.npz: No such file or directory"),
         (["run", "nope.json", "--job", "0"], r"nope\.json: No such file or directory"),

@@ -206,7 +206,7 @@ class TestFolders:
         (tmp_path / "small").write_bytes(b"old")
         code, _, err = run(capsys, "checkpoint", "-o", "small", "--force")
         assert code == 2
-        assert "small: expected a folder to write into, got a file" in err
+        assert "small: a name without the suffix of a format is a folder to fill, and here lies a file" in err
         assert (tmp_path / "small").read_bytes() == b"old"
 
     def test_dry_run(self, capsys, tmp_path, checkpoint):

@@ -1,5 +1,6 @@
 """Jobs on executors: pools of threads and processes, a worker that is killed, Dask, processes killed at any moment."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 import paring
 from checkpoints import files_of, names_in, random_weights, same_weights, write_checkpoint
-from paring import PruneStep, QuantizeStep, Recipe
+from paring import PruneStep, QuantizeStep, Recipe, _core
 
 INDEX = "model.safetensors.index.json"
 RECIPE = Recipe([PruneStep(sparsity=0.5, scope="global"), QuantizeStep(bits=4)])
@@ -53,6 +54,22 @@ def test_the_same_bytes_on_every_executor(source, tmp_path, expected, pool):
     count = len(paring.read(source))
     assert [call[:2] for call in seen][-1] == (count, count)
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize("level", _core.levels())
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_same_bytes_on_every_machine(source, tmp_path, expected, level, threads):
+    """And the same errors in the report, to the last digit."""
+    environment = {**os.environ, "PARING_ISA": level, "PARING_NUM_THREADS": str(threads)}
+    process = start(source, tmp_path / "out", environment)
+    assert process.wait() == 0
+    process.stdout.close()
+    assert outputs_of(tmp_path / "out") == expected
+    reports = [
+        json.loads((tmp_path / name / "paring-report.json").read_text())["report"]
+        for name in ("out", "expected")
+    ]
+    assert reports[0] == reports[1]
 
 
 def test_an_error_in_a_worker_comes_through(source, tmp_path):
@@ -104,16 +121,19 @@ def test_a_killed_worker(source, tmp_path, expected):
 
 COMPRESS = """
 import sys, paring
-from paring import PruneStep, QuantizeStep, Recipe
+from paring import PruneStep, QuantizeStep, Recipe, _core
 recipe = Recipe([PruneStep(sparsity=0.5, scope="global"), QuantizeStep(bits=4)])
 print("ready", flush=True)
 paring.compress_file(sys.argv[1], sys.argv[2], recipe)
 """
 
 
-def start(source, target):
+def start(source, target, environment=None):
     process = subprocess.Popen(
-        [sys.executable, "-c", COMPRESS, str(source), str(target)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", COMPRESS, str(source), str(target)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     assert process.stdout.readline() == "ready\n"
     return process

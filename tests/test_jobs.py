@@ -11,7 +11,7 @@ import pytest
 import paring
 from checkpoints import files_of, names_in, random_weights, write_checkpoint
 from paring import PruneStep, QuantizeStep, Recipe, SparsifyStep
-from paring.jobs import Job, JobResult, finish, plan, run
+from paring.jobs import Job, JobResult, finish, finishing, plan, run
 
 RECIPE = Recipe(
     [
@@ -126,6 +126,26 @@ class TestRun:
         with pytest.raises(ValueError, match=r"model-00001.* is not among its files any more: plan again"):
             run(jobs[0])
 
+    def test_a_source_that_changes_meanwhile(self, source, jobs, tmp_path):
+        shard = source / jobs[0].output
+        with pytest.raises(ValueError, match=r"model-00001.*: changed while it was read: plan again"):
+            run(jobs[0], lambda *call: os.utime(shard, ns=(1, 1)))
+        assert not (tmp_path / "out/.paring" / f"{jobs[0].output}.json").exists()
+
+    def test_only_its_own_files_are_opened(self, source, jobs):
+        for job in jobs[1:]:
+            (source / job.output).write_bytes(b"no longer a safetensors file")
+        assert run(jobs[0]).key == jobs[0].key
+
+    def test_from_another_working_directory(self, source, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        jobs = plan("in", "out", RECIPE)
+        monkeypatch.chdir("/")
+        for job in jobs:
+            run(job)
+        finish(jobs)
+        assert len(paring.read(tmp_path / "out")) == len(paring.read(source))
+
     def test_no_job(self):
         with pytest.raises(TypeError, match="job: expected a Job, got dict"):
             run({})
@@ -167,6 +187,62 @@ class TestFinish:
         with pytest.raises(TypeError, match="jobs: expected a list of Job, got int in it"):
             finish([1])
 
+    def test_jobs_of_two_recipes(self, jobs, source, tmp_path):
+        others = plan(source, tmp_path / "out", "int4")
+        mixed = [jobs[0], jobs[1], others[2]]
+        for job in mixed:
+            run(job)
+        with pytest.raises(ValueError, match="jobs: expected all 3 jobs of one plan, got numbers 0, 1, 2"):
+            finish(mixed)
+        assert names_in(tmp_path / "out") == [".paring"]
+
+    def test_what_another_plan_left_behind_is_not_taken(self, source, tmp_path):
+        paring.compress_file(source, tmp_path / "out", "int8")
+        before = files_of(tmp_path / "out")
+        run(plan(source, tmp_path / "out", "int4")[0])  # and then its user thinks better of it
+        paring.compress_file(source, tmp_path / "out", "int8")
+        assert files_of(tmp_path / "out") == before
+
+    def test_again_after_it_was_killed_in_the_middle(self, jobs, source, tmp_path, monkeypatch):
+        paring.compress_file(source, tmp_path / "out", "int8")
+        for job in jobs:
+            run(job)
+
+        class KilledError(Exception):
+            pass
+
+        def killed(path, document):
+            raise KilledError
+
+        with monkeypatch.context() as patch, pytest.raises(KilledError):
+            patch.setattr(finishing, "write_json", killed)
+            finish(jobs)
+        assert "model.safetensors.index.json" not in names_in(tmp_path / "out")
+        finish(jobs)
+        paring.compress_file(source, tmp_path / "expected", RECIPE)
+        assert names_in(tmp_path / "out") == names_in(tmp_path / "expected")
+        for job in jobs:
+            out, expected = (tmp_path / folder / job.output for folder in ("out", "expected"))
+            assert out.read_bytes() == expected.read_bytes()
+
+    def test_a_source_that_is_gone(self, jobs, source, tmp_path):
+        for job in jobs:
+            run(job)
+        source.rename(tmp_path / "elsewhere")
+        with pytest.raises(FileNotFoundError, match="in: no longer there: its config and the like belong"):
+            finish(jobs)
+        assert names_in(tmp_path / "out") == [".paring"]
+        (tmp_path / "elsewhere").rename(source)
+        finish(jobs)
+        assert "tokenizer.json" in names_in(tmp_path / "out")
+
+    def test_what_others_put_into_its_folder_is_no_reason_to_fail(self, jobs, tmp_path):
+        for job in jobs:
+            run(job)
+        (tmp_path / "out/.paring/theirs").mkdir()
+        finish(jobs)
+        assert names_in(tmp_path / "out/.paring") == ["theirs"]
+
 
 class TestConfig:
     def test_of_another_method(self, source, tmp_path):
@@ -207,45 +283,3 @@ class TestConfig:
         assert json.loads((tmp_path / "out/config.json").read_text()) == json.loads(
             (source / "config.json").read_text()
         )
-
-
-class TestDocuments:
-    @pytest.mark.parametrize("document", [None, [], {"schema_version": 2}, {}])
-    def test_not_a_job(self, document):
-        with pytest.raises(ValueError, match=r"job: expected (an object|schema_version 1), got"):
-            Job.from_dict(document)
-
-    def test_a_job_without_a_key(self, jobs):
-        document = jobs[0].to_dict()
-        del document["key"]
-        with pytest.raises(ValueError, match=r"job: expected the keys of to_dict, got no key"):
-            Job.from_dict(document)
-
-    @pytest.mark.parametrize("name", ["tasks", "inputs"])
-    def test_a_job_with_odd_parts(self, jobs, name):
-        with pytest.raises(ValueError, match=r"job: expected what Job\.to_dict gives, got"):
-            Job.from_dict({**jobs[0].to_dict(), name: [1]})
-
-    @pytest.mark.parametrize(
-        "output", ["../x", "/etc/passwd", "a/b", "", ".", "..", ".hidden", "a\0b", 5, None]
-    )
-    def test_an_output_that_leads_elsewhere(self, jobs, output):
-        with pytest.raises(ValueError, match=r"job: output: expected (the name of a file|str), got"):
-            Job.from_dict({**jobs[0].to_dict(), "output": output})
-        with pytest.raises(ValueError, match=r"job: output: expected the name of a file, got"):
-            replace(jobs[0], output=output)
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [("number", "0"), ("count", True), ("source", None), ("to_folder", 1), ("tasks", {})],
-    )
-    def test_values_of_other_types(self, jobs, name, value):
-        with pytest.raises(ValueError, match=rf"job: {name}: expected \w+, got {type(value).__name__}"):
-            Job.from_dict({**jobs[0].to_dict(), name: value})
-
-    def test_not_a_result(self, jobs):
-        with pytest.raises(ValueError, match="result: expected an object, got list"):
-            JobResult.from_dict([])
-        document = run(jobs[0]).to_dict()
-        with pytest.raises(ValueError, match=r"result: expected what JobResult\.to_dict gives, got"):
-            JobResult.from_dict({**document, "rows": [{}]})

@@ -2,6 +2,7 @@
 
 #include "bindings/kernel_list.h"
 #include "bindings/registers.h"
+#include "differences/loops.h"
 #include "nn/epilogue.h"
 #include "optimizers/loops.h"
 #include "prune/loops.h"
@@ -35,6 +36,7 @@ void register_runtime(py::module_& module) {
     py::list rows;
     for (const auto& row : quantize_loops()) rows.append(describe_kernel(row, "quantize"));
     for (const auto& row : prune_loops()) rows.append(describe_kernel(row, "prune"));
+    for (const auto& row : difference_loops()) rows.append(describe_kernel(row, "differences"));
     for (const auto& row : optimizer_loops()) rows.append(describe_kernel(row, "optimizers"));
     for (const auto& row : window_loops()) rows.append(describe_kernel(row, "windows"));
     for (const auto& row : epilogue_kernels()) rows.append(describe_kernel(row, "epilogue"));

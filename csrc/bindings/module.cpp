@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   module.doc() = "Kernels of paring. Arguments are checked and explained by the Python package around it.";
   paring::bindings::register_runtime(module);
   paring::bindings::register_gemm(module);
+  paring::bindings::register_differences(module);
   paring::bindings::register_optimizers(module);
   paring::bindings::register_prune(module);
   paring::bindings::register_quantize(module);

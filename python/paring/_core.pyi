@@ -87,6 +87,11 @@ def prune_n_of_m(
 ) -> None: ...
 def moments(weight: NDArray[Any], *, isa: str = "") -> tuple[float, float]: ...
 
+# differences
+def difference_sums(
+    a: NDArray[Any], b: NDArray[Any], *, isa: str = ""
+) -> tuple[float, float, float, float, int]: ...
+
 # optimizers
 class StepNumbers:
     def __init__(

@@ -39,7 +39,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
     lines = [
         Line(_cells(pair), "yellow" if pair.name in beyond else _style(pair)) for pair in comparison.pairs
     ]
-    print_listing(console, columns, lines, expendable=("mean error", "shape", "A"))
+    print_listing(console, columns, lines, expendable=("mean error", "shape", "A"), last=("max error", "B"))
     console.print()
     _print_totals(console, comparison)
     _print_problems(console, comparison)

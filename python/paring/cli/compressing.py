@@ -12,13 +12,13 @@ from ..compression.recipe import Recipe
 from ..compression.report import Report
 from ..formats import check_suffix, read
 from ..jobs import compress_file, predict
-from ..jobs.planning import names_folder
+from ..jobs.targets import names_folder
 from .answers import print_answer
 from .failures import naming
 from .pools import open_pool
 from .progress import Progress, open_progress
-from .recipe_options import Choices, make_recipe
-from .report_page import gentler_choices, print_remark, print_report, print_summary
+from .recipe_options import Choices, default_choices, make_recipe
+from .report_page import gentler_choices, loadable_choices, print_remark, print_report, print_summary
 from .terminal import open_stdout, print_next, quote
 
 __all__ = ["compress_weights", "count_steps"]
@@ -39,6 +39,7 @@ def compress_weights(
     OSError
         If a file cannot be read or written.
     """
+    choices = default_choices(choices, output)
     recipe = make_recipe(choices)
     # What would stop the writing is said before the work.
     check_place(output, force=force or dry_run)
@@ -68,6 +69,11 @@ def check_place(output: Path, force: bool) -> None:
         check_suffix(output)
         if output.exists() and not force:
             raise ValueError(f"{output}: already exists; --force replaces it")
+    elif output.exists() and not output.is_dir():
+        raise ValueError(
+            f"{output}: a name without the suffix of a format is a folder to fill, and here lies a file; "
+            "a file to write ends in .safetensors, .npz, .npy or .gguf"
+        )
     elif output.is_dir() and not force:
         # What an interrupted run leaves lies in a folder of its own and is gone on with.
         for pattern in ("*.index.json", "*.safetensors", "config.json"):
@@ -131,10 +137,15 @@ def _print_page(
     print_remark(console, choices, report)
     command = f"paring compress {quote(source)} -o {quote(output)}"
     gentler = gentler_choices(choices, report)
-    commands = []
+    commands, mode = [], "--dry-run" if dry_run else "--force"
     if gentler is not None:
-        mode = "--dry-run" if dry_run else "--force"
         commands.append((f"{command} {gentler.text()} {mode}", "lose less"))
+    loadable = loadable_choices(choices, report) if _is_model_folder(source, output) else None
+    if loadable is not None:
+        console.print(
+            "Transformers loads quantized linear layers only: for it, leave embeddings and convolutions as they are."
+        )
+        commands.append((f"{command} {loadable.text()} {mode}", "for Transformers"))
     if dry_run:
         again = [choices.text(), "--force" if output.exists() else ""]
         commands.append((" ".join([command, *filter(None, again)]), "write it"))
@@ -145,3 +156,9 @@ def _print_page(
         ]
     commands.append((f"paring demo {quote(source)}", "compare other recipes, with times"))
     print_next(console, commands)
+
+
+def _is_model_folder(source: Path, output: Path) -> bool:
+    """Whether a folder is written of one with a config, which the Transformers library could load."""
+    folder = source if source.is_dir() else source.parent
+    return names_folder(output) and (folder / "config.json").is_file()

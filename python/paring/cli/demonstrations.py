@@ -45,6 +45,8 @@ def run_file_demo(file: Path, keep: Path | None, as_json: bool) -> None:
 def _open_folder(keep: Path | None) -> Iterator[Path]:
     """Give the folder to keep files in, made if need be, or a temporary one."""
     if keep is not None:
+        if keep.exists() and not keep.is_dir():
+            raise ValueError(f"--keep: expected a folder, got the file {keep}")
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
         return

@@ -38,6 +38,10 @@ def run_guarded(arguments: Sequence[str] | None) -> int:
 
     from .app import app
 
+    given = sys.argv[1:] if arguments is None else arguments
+    if any(not word or (word.startswith("--") and word.endswith("=")) for word in given):
+        # As a path it would mean the folder one is in.
+        return _complain("got an empty argument: is a variable of the shell not set?", hint=_help_hint(None))
     for stream in (sys.stdout, sys.stderr):
         # A stream that cannot show a letter of ours, or of a weight's name, shows a question mark.
         if isinstance(stream, io.TextIOWrapper):
@@ -114,7 +118,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _help_hint(error: Exception) -> str:
+def _help_hint(error: Exception | None) -> str:
     path = getattr(getattr(error, "ctx", None), "command_path", "paring")
     return f" (see {path} --help)"
 

@@ -87,7 +87,7 @@ def _print_kernels(console: Console, info: dict[str, Any]) -> None:
         Column("kernel"),
         Column("family"),
         Column("for"),
-        Column("needs", flexible=True),
+        Column("needs"),
         Column("", "left"),
     )
     for kernel in info["kernels"]:

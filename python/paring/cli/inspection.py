@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import math
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from ..compression.recipe import DEFAULT_RECIPE
 from ..errors import FormatError, printable
 from ..formats import WeightFile, WeightInfo, read
 from ..formats.shards import INDEX_SUFFIX
@@ -61,6 +64,12 @@ class Entry:
     @property
     def compressed(self) -> bool:
         return self.info is not None and self.info.kind != "array"
+
+    @property
+    def refused(self) -> bool:
+        """Whether compressing would want to change it and cannot, for it holds what is not finite."""
+        touched = self.info is not None and len(self.info.shape) > 1 and self.size >= DEFAULT_RECIPE.min_size
+        return touched and self.values is not None and self.values.not_finite > 0
 
     def to_dict(self) -> dict[str, Any]:
         info, values = self.info, self.values
@@ -164,7 +173,7 @@ def _print_entries(console: Console, weights: WeightFile, entries: list[Entry]) 
         for entry in entries
     ]
     # A narrow terminal gets fewer columns rather than names cut to nothing; what goes can be told from the rest.
-    print_listing(console, columns, lines, expendable=("share", "bits"))
+    print_listing(console, columns, lines, expendable=("share", "bits"), last=("zeros", "range", "shape"))
     console.print()
     _print_summary(console, weights, entries, stored)
     _print_problems(console, entries)
@@ -183,12 +192,14 @@ def _print_summary(console: Console, weights: WeightFile, entries: list[Entry], 
 def _print_problems(console: Console, entries: list[Entry]) -> None:
     bad = [entry for entry in entries if entry.values is not None and entry.values.not_finite]
     if bad:
-        worst = bad[0]
+        worst = next((entry for entry in bad if entry.refused), bad[0])
         assert worst.values is not None
         count = f"{worst.values.not_finite:,} of {worst.size:,} values"
+        refused = any(entry.refused for entry in bad)
+        outcome = "stops at them; --skip keeps them as they are" if refused else "leaves them alone"
         console.print(
             f"[red]NaN or infinity in {len(bad)} weight{'s' * (len(bad) > 1)}:[/] "
-            f"{escape(printable(worst.name))} has {count}; compressing refuses them"
+            f"{escape(printable(worst.name))} has {count}; compressing {outcome}"
         )
     unreadable = [entry for entry in entries if entry.problem]
     if unreadable:
@@ -202,18 +213,23 @@ def _print_problems(console: Console, entries: list[Entry]) -> None:
 
 def _print_next(console: Console, weights: WeightFile, entries: list[Entry]) -> None:
     quoted = quote(weights.path)
-    if any(entry.compressed for entry in entries):
+    to_a_program = (f"paring inspect {quoted} --json", "every number, for a program")
+    refused = [entry.name for entry in entries if entry.refused]
+    untypable = any(printable(name) != name for name in refused)
+    if any(entry.problem for entry in entries) or len(refused) > SHOWN_PROBLEMS or untypable:
+        commands = [to_a_program]
+    elif any(entry.compressed for entry in entries):
         console.print("What was lost is not known here: a compressed file does not hold the original.")
         commands = [
             (f"paring compare ORIGINAL {quoted}", "what was lost, weight by weight"),
-            (f"paring inspect {quoted} --json", "every number, for a program"),
+            to_a_program,
         ]
     else:
         source, smaller = _suggestion(weights.path)
-        commands = [
-            (f"paring demo {quoted}", "what every recipe would give"),
-            (f"paring compress {quote(source)} -o {quote(smaller)}", "make it smaller"),
-        ]
+        options = "".join(f" --skip {shlex.quote(glob.escape(name))}" for name in refused)
+        commands = [(f"paring compress {quote(source)} -o {quote(smaller)}{options}", "make it smaller")]
+        if not refused:
+            commands.insert(0, (f"paring demo {quote(source)}", "what every recipe would give"))
     print_next(console, commands)
 
 
@@ -229,7 +245,7 @@ def _range(entry: Entry, digits: int) -> str:
     if values is None or values.minimum is None or values.maximum is None:
         return "-"
     if values.integers:
-        return f"{values.minimum:.0f} .. {values.maximum:.0f}"
+        return f"{values.minimum} .. {values.maximum}"
     return f"{significant(values.minimum, digits)} .. {significant(values.maximum, digits)}"
 
 

@@ -14,7 +14,7 @@ from .terminal import ABBREVIATED, Column, make_table, print_table, shorten
 
 __all__ = ["Line", "form_text", "print_listing", "shape_text"]
 
-LEAST_NAME_WIDTH = 12
+LEAST_NAME_WIDTH = 16
 GOOD_NAME_WIDTH = 20
 
 
@@ -27,18 +27,28 @@ class Line:
 
 
 def print_listing(
-    console: Console, columns: Sequence[Column], lines: Sequence[Line], expendable: Sequence[str] = ()
+    console: Console,
+    columns: Sequence[Column],
+    lines: Sequence[Line],
+    expendable: Sequence[str] = (),
+    last: Sequence[str] = (),
 ) -> None:
     """Print a table; where it is too wide, without columns that are `expendable`, then with names abbreviated.
 
-    The first of `expendable` goes first. A column of which every cell is empty is left out.
+    Columns named in `last` go where names would be cut to nothing; the first of either goes first. No other cell is
+    ever cut, for half a number is a wrong one: the lines of a table that is still too wide run over the edge. A column
+    of which every cell is empty is left out.
     """
     lines = [Line([printable(cell) for cell in line.cells], line.style) for line in lines]
     kept = [i for i in range(len(columns)) if i == 0 or not lines or any(line.cells[i] for line in lines)]
-    good = min(GOOD_NAME_WIDTH, max((len(line.cells[0]) for line in lines), default=0))
-    for title in expendable:
+    longest = max((len(line.cells[0]) for line in lines), default=0)
+    wishes = [
+        *((title, GOOD_NAME_WIDTH) for title in expendable),
+        *((title, LEAST_NAME_WIDTH) for title in last),
+    ]
+    for title, wished in wishes:
         places = [i for i in kept if columns[i].title == title]
-        if places and _name_width(console.width, columns, lines, kept) < good:
+        if places and _name_width(console.width, columns, lines, kept) < min(wished, longest):
             kept.remove(places[0])
     width = max(LEAST_NAME_WIDTH, _name_width(console.width, columns, lines, kept))
     table = make_table(console, *(columns[i] for i in kept))

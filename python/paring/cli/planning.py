@@ -22,7 +22,7 @@ from .answers import print_answer
 from .compressing import check_place, count_steps
 from .failures import UnfinishedError, naming
 from .progress import open_progress
-from .recipe_options import Choices, make_recipe
+from .recipe_options import Choices, default_choices, make_recipe
 from .report_page import print_report, print_summary
 from .terminal import Column, file_size, make_table, open_stdout, print_next, print_table, quote
 
@@ -52,10 +52,9 @@ def plan_jobs(
     OSError
         If a file cannot be read or written.
     """
-    recipe = make_recipe(choices)
+    recipe = make_recipe(default_choices(choices, output))
     check_place(output, force)
-    if jobs_file.exists() and not force:
-        raise ValueError(f"{jobs_file}: already exists; --force replaces it")
+    _check_jobs_file(jobs_file, source, output, force)
     with open_progress(announce=True) as progress:
         progress.start(f"planning {source}", 0)
         jobs = plan_all(source, output, recipe, verify=verify)
@@ -72,6 +71,18 @@ def plan_jobs(
     if len(jobs) > 1:
         commands[0] = (commands[0][0], f"and so on to {jobs[-1].number}, in any order, on any machine")
     print_next(console, [*commands, (f"paring finish {quoted}", "when all are done")])
+
+
+def _check_jobs_file(jobs_file: Path, source: Path, output: Path, force: bool) -> None:
+    for place, role in ((source, "the source"), (output, "what is to be written")):
+        if jobs_file.resolve() == place.resolve():
+            raise ValueError(f"--jobs-file: expected a file of its own, got {jobs_file}, which is {role}")
+    if jobs_file.is_dir():
+        raise ValueError(f"--jobs-file: expected a file to write, got the folder {jobs_file}")
+    if not jobs_file.absolute().parent.is_dir():
+        raise ValueError(f"{jobs_file.parent}: no such folder to write into")
+    if jobs_file.exists() and not force:
+        raise ValueError(f"{jobs_file}: already exists; --force replaces it")
 
 
 def _plan_to_dict(source: Path, output: Path, jobs_file: Path, jobs: list[Job]) -> dict[str, Any]:

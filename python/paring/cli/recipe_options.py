@@ -11,7 +11,7 @@ from ..compression.quantization import CONVENTIONS
 from ..compression.recipe import PruneStep, QuantizeStep, Recipe, SparsifyStep, Step
 from ..weights import GRANULARITIES
 
-__all__ = ["Choices", "make_recipe"]
+__all__ = ["Choices", "default_choices", "make_recipe"]
 
 # What goes with a whole recipe too; everything else is the detail of a step.
 BESIDE_A_RECIPE = ("recipe", "preset", "skip", "min_size")
@@ -73,6 +73,16 @@ class Choices:
                 case _:
                     words += [option, str(value)]
         return shlex.join(words)
+
+
+def default_choices(choices: Choices, output: Path) -> Choices:
+    """Return the choices, with the preset that a GGUF file can hold where the user chose nothing.
+
+    >>> default_choices(Choices(), Path("model.gguf")).preset
+    'Q8_0'
+    """
+    chosen = choices.recipe is not None or choices.preset is not None or choices.details
+    return choices if chosen or output.suffix.lower() != ".gguf" else replace(choices, preset="Q8_0")
 
 
 def make_recipe(choices: Choices) -> Recipe:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import math
+from collections.abc import Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +17,11 @@ from .listing import Line, print_listing
 from .recipe_options import Choices
 from .terminal import Column, file_size, times
 
-__all__ = ["gentler_choices", "print_remark", "print_report", "print_summary"]
+__all__ = ["gentler_choices", "loadable_choices", "print_remark", "print_report", "print_summary"]
+
+# Tables that are looked up, as models of the Transformers library name them.
+LOOKED_UP = ("*embed*", "*wte*", "*wpe*")
+MOST_SKIPPED = 3
 
 
 def print_report(console: Console, report: Report) -> None:
@@ -48,7 +55,7 @@ def print_report(console: Console, report: Report) -> None:
         for row in report.rows
         if not row.kept
     ]
-    print_listing(console, columns, lines)
+    print_listing(console, columns, lines, last=("zeros", "max error", "ratio", "size"))
     console.print("\n" + rest, markup=False)
 
 
@@ -85,3 +92,24 @@ def gentler_choices(choices: Choices, report: Report) -> Choices | None:
     if quantized[0].form.partition(" ")[2].startswith("group") or bits == 8:
         return replace(choices, bits=8, granularity=None, group_size=None) if bits < 8 else None
     return replace(choices, bits=bits, granularity=None, group_size=32)
+
+
+def loadable_choices(choices: Choices, report: Report) -> Choices | None:
+    """Return options whose result the Transformers library loads, if those given quantize more than linear layers.
+
+    It expects embeddings and convolutions as they were. None too where no few globs would tell them apart.
+    """
+    globs = tuple(dict.fromkeys(_no_linear_layers(report)))
+    sparse = any(row.form.startswith("csr") for row in report.rows)
+    if not globs or sparse or len(globs) > MOST_SKIPPED:
+        return None
+    return replace(choices, skip=(*choices.skip, *globs))
+
+
+def _no_linear_layers(report: Report) -> Iterator[str]:
+    for row in report.rows:
+        if "quantized" not in row.actions:
+            continue
+        table = next((pattern for pattern in LOOKED_UP if fnmatchcase(row.name, pattern)), None)
+        if table is not None or len(row.shape) != 2:
+            yield table or glob.escape(row.name)

@@ -44,11 +44,10 @@ ABBREVIATED = "Names are abbreviated to fit; a wider terminal, or a pipe, has th
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; a flexible one gives way when the terminal is narrow."""
+    """A column of a table."""
 
     title: str
     justify: Literal["left", "right"] = "left"
-    flexible: bool = False
 
 
 class PipedConsole(Console):
@@ -94,23 +93,26 @@ def make_table(console: Console, *columns: Column) -> Table:
         border_style="dim",
     )
     for column in columns:
-        table.add_column(
-            column.title,
-            justify=column.justify,
-            no_wrap=True,
-            overflow="ellipsis" if column.flexible else "fold",
-            min_width=None if not column.flexible else 8,
-        )
+        table.add_column(column.title, justify=column.justify, no_wrap=True)
     return table
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table, without the spaces that would fill its lines up to the right edge."""
-    if is_rich(console):
-        console.print(table)
-        return
-    with console.capture() as capture:
-        console.print(table)
+    """Print a table, without the spaces that would fill its lines up to the right edge.
+
+    Its lines run over the edge of a terminal that is too narrow: half a number would be a wrong one.
+    """
+    width = console.width
+    unbounded = console.options.update(max_width=UNBOUNDED_WIDTH)
+    console.width = max(width, console.measure(table, options=unbounded).maximum)
+    try:
+        if is_rich(console):
+            console.print(table)
+            return
+        with console.capture() as capture:
+            console.print(table)
+    finally:
+        console.width = width
     for line in capture.get().splitlines():
         console.out(line.rstrip(), highlight=False)
 

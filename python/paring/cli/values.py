@@ -21,15 +21,15 @@ class ValueSummary:
 
     Attributes
     ----------
-    minimum, maximum : float or None
-        Of the finite values; None if there are none.
+    minimum, maximum : int, float or None
+        Of the finite values, exact for whole numbers too; None if there are none.
     zeros, not_finite : int
     integers : bool
         Whether the values are whole numbers by their dtype.
     """
 
-    minimum: float | None
-    maximum: float | None
+    minimum: int | float | None
+    maximum: int | float | None
     zeros: int
     not_finite: int
     integers: bool
@@ -46,7 +46,9 @@ def summarize(weight: Weight) -> ValueSummary | None:
     parts = _pieces(weight)
     if parts is None:
         return None
-    lows, highs, zeros, not_finite, integers = [], [], 0, 0, False
+    lows: list[int | float] = []
+    highs: list[int | float] = []
+    zeros, not_finite, integers = 0, 0, False
     for piece in parts:
         integers = piece.dtype.kind in "iub"
         zeros += piece.size - int(np.count_nonzero(piece))
@@ -56,8 +58,10 @@ def summarize(weight: Weight) -> ValueSummary | None:
                 not_finite += piece.size - int(finite.sum())
                 piece = piece[finite]
         if piece.size:
-            lows.append(float(piece.min()))
-            highs.append(float(piece.max()))
+            # A float has no room for the largest of int64.
+            number = int if integers else float
+            lows.append(number(piece.min()))
+            highs.append(number(piece.max()))
     summary = ValueSummary(min(lows, default=None), max(highs, default=None), zeros, not_finite, integers)
     if isinstance(weight, SparseWeight):
         return _with_implied_zeros(summary, math.prod(weight.shape) - weight.nnz)

@@ -18,7 +18,10 @@ from .floats import FLOAT_NAMES, as_native, explain_not_finite
 from .pruning import Job, standard_deviation
 from .recipe_steps import PruneStep
 
-__all__ = ["Cut", "find_cuts", "prune_at"]
+__all__ = ["KEY_BITS", "Cut", "find_cuts", "prune_at"]
+
+KEY_BITS = {name: 8 * dtype.itemsize for dtype, name in FLOAT_NAMES.items()}
+"""How many bits a key has, by the kind of a `Cut`."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..weights import QuantizedWeight, SparseWeight, Weight, packed_row_bytes
 from .quantization import QuantizeSettings, check_axis, quantize_named
 from .sparsity import INT32_MAX, sparsify_named
 
-__all__ = ["Choice", "choose_form", "dense_zeros_note", "form_name"]
+__all__ = ["Choice", "choose_form", "dense_zeros_note", "form_name", "quantizing_pays"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def choose_form(
     is refused unless it makes the file smaller.
     """
     best: npt.NDArray[Any] | QuantizedWeight = weight
-    best_cost = Cost(weight.nbytes, f"{weight.nbytes:,}", 1)
+    best_cost = _array_cost(weight.nbytes)
     best_form = str(weight.dtype)
     refusals = []
     if settings is not None:
@@ -92,6 +92,17 @@ def choose_form(
     if refusals:
         refusals.append(f"kept {best_form}")
     return Choice(best, tuple(refusals))
+
+
+def quantizing_pays(
+    name: str, shape: tuple[int, ...], array_bytes: int, settings: QuantizeSettings, axis: int
+) -> bool:
+    """Whether a file gets smaller when an array of so many bytes is quantized: `choose_form` does it then."""
+    return quantized_cost(shape, settings, axis).in_file(name) < _array_cost(array_bytes).in_file(name)
+
+
+def _array_cost(array_bytes: int) -> Cost:
+    return Cost(array_bytes, f"{array_bytes:,}", 1)
 
 
 def quantized_cost(shape: tuple[int, ...], settings: QuantizeSettings, axis: int) -> Cost:

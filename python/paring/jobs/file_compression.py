@@ -14,7 +14,7 @@ from ..compression.report import Report
 from .finishing import finish
 from .job import Job, JobResult
 from .planning import plan
-from .running import run
+from .running import run, run_anew
 from .staging import Staging
 
 __all__ = ["compress_file"]
@@ -81,17 +81,23 @@ def compress_file(
             + (": give its get_executor()" if hasattr(executor, "get_executor") else "")
         )
     jobs = plan(source, target, recipe, verify=verify)
+    staging = Staging.of(jobs[0])
+    results = staging.results(jobs)
     counted = _Count(progress, sum(len(job.tasks) for job in jobs))
+    for job, result in zip(jobs, results, strict=True):
+        if result is not None:
+            counted.add(job)
+    left = [job for job, result in zip(jobs, results, strict=True) if result is None]
     try:
         if executor is None:
-            for job in jobs:
-                run(job, counted.within)
-                counted.add(len(job.tasks))
+            for job in left:
+                run_anew(job, counted.within)
+                counted.add(job, told=True)
         else:
-            _run_on(executor, jobs, counted)
+            _run_on(executor, left, counted)
         return finish(jobs)
     except BaseException:
-        Staging.of(jobs[0]).remove_if_empty()
+        staging.remove_if_empty()
         raise
 
 
@@ -107,7 +113,11 @@ class _Count:
         if self._progress is not None:
             self._progress(self._done + done, self._total, name)
 
-    def add(self, count: int) -> None:
+    def add(self, job: Job, told: bool = False) -> None:
+        """Count a job that is done; `told` if its weights were told of one by one."""
+        count = len(job.tasks)
+        if not told:
+            self.within(count, count, job.output)
         self._done += count
 
 
@@ -125,10 +135,8 @@ def _run_on(executor: Executor, jobs: Sequence[Job], counted: _Count) -> None:
             pending[executor.submit(run_in_worker, job, threads)] = job
         for future in as_completed(pending):
             future.result()
-            job = pending[future]
             finished += 1
-            counted.within(len(job.tasks), len(job.tasks), job.output)
-            counted.add(len(job.tasks))
+            counted.add(pending[future])
     except BrokenExecutor as error:
         raise ChildProcessError(
             f"a worker process died (killed for lack of memory?) after {finished} of {len(jobs)} files: "

@@ -10,9 +10,9 @@ from typing import Any
 
 from .._core import version
 from ..formats.weight_file import TensorFile
-from .job import Input, Task
+from .tasks import Input, Task
 
-__all__ = ["fingerprint", "job_key"]
+__all__ = ["fingerprint", "job_key", "plan_key"]
 
 CHUNK_BYTES = 1 << 20
 
@@ -36,6 +36,11 @@ def fingerprint(folder: Path, name: str, file: TensorFile, tensors: Sequence[str
 def job_key(tasks: Sequence[Task], inputs: Sequence[Input], output: str) -> str:
     """Return the hash of everything that decides what a job writes."""
     return _digest([version, output, [task.to_dict() for task in tasks], [vars(item) for item in inputs]])
+
+
+def plan_key(keys: Sequence[str], source: str, target: str) -> str:
+    """Return the hash by which the jobs of one plan know each other."""
+    return _digest([list(keys), source, target])
 
 
 def _digest(document: Any) -> str:

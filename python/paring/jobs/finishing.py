@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +12,14 @@ from typing import Any
 from ..compression.report import Report
 from ..formats.arrays import TensorInfo
 from ..formats.compressed_tensors.config import CONFIG_KEY, quantization_config
+from ..formats.compressed_tensors.config_file import CONFIG_NAME, read_config
 from ..formats.limits import DEFAULT_LIMITS
 from ..formats.readers import open_tensors
-from ..formats.shards import INDEX_SUFFIX
 from .job import Job, JobResult
-from .model_folder import copy_other_files, is_model_folder, read_config, write_config
-from .staging import REPORT_NAME, Staging, write_json
+from .model_folder import copy_other_files, is_model_folder, merged_config
+from .staging import INDEX_NAME, REPORT_NAME, Staging, write_json
 
 __all__ = ["finish"]
-
-INDEX_NAME = f"model.safetensors{INDEX_SUFFIX}"
 
 
 def finish(jobs: Sequence[Job]) -> Report:
@@ -29,7 +28,8 @@ def finish(jobs: Sequence[Job]) -> Report:
     The files move to their places; a folder also gets the other files of the source's folder, its ``config.json``
     with the ``quantization_config``, ``paring-report.json`` and, if there are several files, the index, which is
     written last. An index that was there is removed before the first file moves, so that no reader ever finds the files
-    of two models as one. May be called again, after it was killed as well.
+    of two models as one; files of an earlier model that paring put there, and that this one has not, go with it. May be
+    called again, after it was killed as well.
 
     Parameters
     ----------
@@ -46,16 +46,18 @@ def finish(jobs: Sequence[Job]) -> Report:
     ValueError
         If some jobs have not been run (the message says which), or these are not the jobs of one plan.
     OSError
-        If a file cannot be written.
+        If a file cannot be written, or the source, whose other files belong to a folder, is not there any more.
     """
     jobs = _check_jobs(jobs)
     staging = Staging.of(jobs[0])
     results = _results(staging, jobs)
     report = Report(tuple(row for result in results for row in result.rows))
+    # All that can fail is done before the old files go.
+    documents = _folder_documents(staging, jobs, results, report) if staging.to_folder else {}
     with _uninterrupted():
-        _move(staging, jobs)
-        if staging.to_folder:
-            _complete_folder(staging, jobs, results, report)
+        _move(staging, results)
+        for name, document in documents.items():
+            write_json(staging.target / name, document)
     staging.remove()
     return report
 
@@ -70,13 +72,17 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
-def _move(staging: Staging, jobs: list[Job]) -> None:
-    moves = [(staging.staged(job.output), staging.final(job.output)) for job in jobs]
-    moves = [(staged, final) for staged, final in moves if staged.exists()]
+def _move(staging: Staging, results: list[JobResult]) -> None:
+    moves = [result.output for result in results if staging.is_staged(result)]
     if staging.to_folder and moves:
         # An index of an earlier model would mix its files with these, should the process be killed right here.
         (staging.target / INDEX_NAME).unlink(missing_ok=True)
-    for staged, final in moves:
+        for file in set(staging.finished_files()) - {staging.final(result.output) for result in results}:
+            file.unlink(missing_ok=True)
+    for output in moves:
+        staged, final = staging.staged(output), staging.final(output)
+        if final.exists():
+            staged.chmod(stat.S_IMODE(final.stat().st_mode))
         staged.replace(final)
 
 
@@ -88,45 +94,56 @@ def _check_jobs(jobs: Iterable[Job]) -> list[Job]:
     jobs.sort(key=lambda job: job.number)
     if not jobs:
         raise ValueError("jobs: expected the jobs of a plan, got none")
-    plans = {(job.source, job.target, job.count) for job in jobs}
-    if len(plans) > 1 or [job.number for job in jobs] != list(range(jobs[0].count)):
+    if len({job.plan for job in jobs}) > 1 or [job.number for job in jobs] != list(range(jobs[0].count)):
         numbers = ", ".join(str(job.number) for job in jobs)
         raise ValueError(f"jobs: expected all {jobs[0].count} jobs of one plan, got numbers {numbers}")
     return jobs
 
 
 def _results(staging: Staging, jobs: list[Job]) -> list[JobResult]:
-    found = [(job, staging.result(job)) for job in jobs]
-    missing = [str(job.number) for job, result in found if result is None]
+    found = staging.results(jobs)
+    missing = [str(job.number) for job, result in zip(jobs, found, strict=True) if result is None]
     if missing:
         shown = ", ".join(missing[:20]) + (", ..." if len(missing) > 20 else "")
         raise ValueError(
             f"{staging.target}: {len(missing)} of {len(jobs)} jobs have not been run since they were planned: {shown}"
         )
-    return [result for _, result in found if result is not None]
+    return [result for result in found if result is not None]
 
 
-def _complete_folder(staging: Staging, jobs: list[Job], results: list[JobResult], report: Report) -> None:
-    target = staging.target
-    files = [open_tensors(target / job.output, DEFAULT_LIMITS) for job in jobs]
+def _folder_documents(
+    staging: Staging, jobs: list[Job], results: list[JobResult], report: Report
+) -> dict[str, Any]:
+    """Copy what goes along with the weights of a folder; return what is to be written after them, by name, in order."""
+    source = Path(jobs[0].source)
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: no longer there: its config and the like belong into the target")
     tensors: dict[str, TensorInfo] = {}
     weight_map: dict[str, str] = {}
     descriptions: dict[str, dict[str, Any]] = {}
-    for job, file in zip(jobs, files, strict=True):
+    for result in results:
+        place = staging.staged if staging.is_staged(result) else staging.final
+        file = open_tensors(place(result.output), DEFAULT_LIMITS)
         for name in file.names():
             tensors[name] = file.info(name)
-            weight_map[name] = job.output
+            weight_map[name] = result.output
         descriptions.update(file.descriptions)
-    source = Path(jobs[0].source)
+    documents: dict[str, Any] = {}
     if is_model_folder(source):
         folder = source if source.is_dir() else source.parent
-        copy_other_files(folder, target)
-        config = read_config(folder)
+        config = read_config(folder, DEFAULT_LIMITS, str(folder))
         quantization = quantization_config(descriptions, tensors, (config or {}).get(CONFIG_KEY))
-        write_config(target, config, quantization)
-    document = {"schema_version": 1, "report": report.to_dict(), "jobs": [item.to_dict() for item in results]}
-    write_json(target / REPORT_NAME, document)
+        merged = merged_config(config, quantization)
+        if merged is not None:
+            documents[CONFIG_NAME] = merged
+        copy_other_files(folder, staging.target)
+    documents[REPORT_NAME] = {
+        "schema_version": 1,
+        "report": report.to_dict(),
+        "jobs": [result.to_dict() for result in results],
+    }
     if len(jobs) > 1:
         total = sum(info.nbytes for info in tensors.values())
         index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))}
-        write_json(target / INDEX_NAME, index)
+        documents[INDEX_NAME] = index
+    return documents

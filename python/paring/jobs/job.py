@@ -4,71 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from ..compression.cuts import Cut
-from ..compression.plans import Plan
-from ..compression.recipe_document import parse_step, step_to_dict
-from ..compression.report import ReportRow
+from ..compression.report import Action, ReportRow
+from .documents import (
+    Check,
+    count,
+    flag,
+    integer,
+    listed,
+    number,
+    one_of,
+    optional,
+    path_text,
+    read_fields,
+    text,
+)
+from .tasks import Input, Task
 
-__all__ = ["Input", "Job", "JobResult", "Task"]
+__all__ = ["Job", "JobResult"]
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file that a job reads, and which of its tensors.
-
-    Attributes
-    ----------
-    file : str
-        Its name in the folder of the source.
-    tensors : tuple of str
-    bytes : int
-        Of the file.
-    mtime_ns : int
-        When the file was changed last, in nanoseconds.
-    header : str
-        SHA-256 of what the file says about its tensors.
-    contents : str
-        SHA-256 of the whole file if the plan was made with `verify`, else empty.
-    """
-
-    file: str
-    tensors: tuple[str, ...]
-    bytes: int
-    mtime_ns: int
-    header: str
-    contents: str = ""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What happens to one weight: its plan, and where it is cut if all weights together decided that."""
-
-    plan: Plan
-    cut: Cut | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the task as JSON-able values."""
-        values = dict(vars(self.plan))
-        for kind in ("prune", "quantize"):
-            values[kind] = None if values[kind] is None else step_to_dict(values[kind])
-        values["rules"] = list(self.plan.rules)
-        return {**values, "cut": None if self.cut is None else asdict(self.cut)}
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Task:
-        """Return what `to_dict` came from."""
-        values = dict(document)
-        cut = values.pop("cut")
-        for kind in ("prune", "quantize"):
-            values[kind] = None if values[kind] is None else parse_step(values[kind], kind)
-        values["rules"] = tuple(values["rules"])
-        return cls(Plan(**values), None if cut is None else Cut(**cut))
 
 
 @dataclass(frozen=True)
@@ -98,6 +56,8 @@ class Job:
         What running it takes at most, beyond the interpreter and what the system caches of files.
     key : str
         SHA-256 of all the above that decides what is written: inputs, tasks, output, and paring's version.
+    plan : str
+        SHA-256 by which the jobs of one plan know each other: of all their keys, source and target.
     """
 
     number: int
@@ -112,9 +72,14 @@ class Job:
     bytes_after: int
     memory_bytes: int
     key: str
+    plan: str
 
     def __post_init__(self) -> None:
-        check_output(self.output, "job")
+        file_name(self.output, "job: output")
+        if not self.to_folder and self.output != Path(self.target).name:
+            raise ValueError(f"job: output: expected the name of {self.target}, got {self.output!r}")
+        if not 0 <= self.number < self.count:
+            raise ValueError(f"job: number: expected one of {self.count}, from 0, got {self.number}")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -125,7 +90,7 @@ class Job:
         """Return the job as JSON-able values."""
         values = dict(vars(self))
         values["tasks"] = [task.to_dict() for task in self.tasks]
-        values["inputs"] = [{**vars(item), "tensors": list(item.tensors)} for item in self.inputs]
+        values["inputs"] = [item.to_dict() for item in self.inputs]
         return {"schema_version": SCHEMA_VERSION, **values}
 
     @classmethod
@@ -137,15 +102,7 @@ class Job:
         ValueError
             If it is no such document, or of another version.
         """
-        values = _checked(document, [field.name for field in fields(cls)], "job")
-        try:
-            values["tasks"] = tuple(Task.from_dict(task) for task in values["tasks"])
-            values["inputs"] = tuple(
-                Input(**{**item, "tensors": tuple(item["tensors"])}) for item in values["inputs"]
-            )
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise ValueError(f"job: expected what Job.to_dict gives, got {error}") from error
-        return cls(**values)
+        return cls(**_read_versioned(document, "job", JOB))
 
 
 @dataclass(frozen=True)
@@ -185,60 +142,76 @@ class JobResult:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> JobResult:
         """Return what `to_dict` came from; ValueError if it is no such document."""
-        values = _checked(document, [field.name for field in fields(cls)], "result")
-        try:
-            values["rows"] = tuple(row_from_dict(row) for row in values["rows"])
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise ValueError(f"result: expected what JobResult.to_dict gives, got {error}") from error
-        return cls(**values)
+        return cls(**_read_versioned(document, "result", RESULT))
 
 
-def check_output(output: object, what: str) -> None:
-    """Raise ValueError unless `output` is the plain name of a file, which cannot lead out of the target's folder."""
+def file_name(value: Any, where: str) -> str:
+    """Take the plain name of a file, which cannot lead out of the target's folder; ValueError for anything else."""
     if (
-        not isinstance(output, str)
-        or not output
-        or Path(output).name != output
-        or output.startswith(".")
-        or "\0" in output
+        not isinstance(value, str)
+        or not value
+        or Path(value).name != value
+        or value.startswith(".")
+        or "\0" in value
     ):
-        raise ValueError(f"{what}: output: expected the name of a file, got {output!r}")
+        raise ValueError(f"{where}: expected the name of a file, got {value!r:.80}")
+    return value
 
 
-def row_from_dict(document: Mapping[str, Any]) -> ReportRow:
+def _read_versioned(document: Any, where: str, checks: Mapping[str, Check]) -> dict[str, Any]:
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{where}: expected an object, got {type(document).__name__}")
+    version = document.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"{where}: expected schema_version {SCHEMA_VERSION}, got {version!r}")
+    return read_fields(document, where, checks, ("schema_version",))
+
+
+def _row(document: Any, where: str) -> ReportRow:
     """Return a row of which `ReportRow.to_dict` gave the document."""
-    values = {field.name: document[field.name] for field in fields(ReportRow)}
-    for name in ("shape", "actions", "rules"):
-        values[name] = tuple(values[name])
+    values = read_fields(document, where, ROW, ("bits_per_weight", "loses_much"))
     if values["sqnr_db"] is None and values["max_error"] is not None:
         # JSON has no infinity, which is what an exact copy has; and nothing better than NaN for the others.
         values["sqnr_db"] = math.inf if values["max_error"] == 0 else math.nan
     return ReportRow(**values)
 
 
-TYPES: dict[str, type] = {
-    **dict.fromkeys(
-        ("number", "count", "bytes_before", "bytes_after", "memory_bytes", "bytes", "mtime_ns"), int
-    ),
-    **dict.fromkeys(("source", "target", "output", "key"), str),
-    **dict.fromkeys(("to_folder", "resumed"), bool),
-    **dict.fromkeys(("tasks", "inputs", "rows"), list),
+JOB: dict[str, Check] = {
+    "number": count,
+    "count": count,
+    "source": path_text,
+    "target": path_text,
+    "output": file_name,
+    "to_folder": flag,
+    "tasks": listed(Task.from_dict),
+    "inputs": listed(Input.from_dict),
+    "bytes_before": count,
+    "bytes_after": count,
+    "memory_bytes": count,
+    "key": text,
+    "plan": text,
 }
-
-
-def _checked(document: Mapping[str, Any], names: list[str], what: str) -> dict[str, Any]:
-    if not isinstance(document, Mapping):
-        raise ValueError(f"{what}: expected an object, got {type(document).__name__}")
-    version = document.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"{what}: expected schema_version {SCHEMA_VERSION}, got {version!r}")
-    missing = [name for name in names if name not in document]
-    if missing:
-        raise ValueError(f"{what}: expected the keys of to_dict, got no {', '.join(missing)}")
-    for name in names:
-        value = document[name]
-        if not isinstance(value, TYPES[name]) or (isinstance(value, bool) and TYPES[name] is int):
-            raise ValueError(
-                f"{what}: {name}: expected {TYPES[name].__name__}, got {type(value).__name__} {value!r:.80}"
-            )
-    return {name: document[name] for name in names}
+ROW: dict[str, Check] = {
+    "name": text,
+    "shape": listed(count),
+    "dtype": text,
+    "form": text,
+    "actions": listed(one_of(get_args(Action))),
+    "reason": text,
+    "bytes_before": count,
+    "bytes_after": count,
+    "sparsity": optional(number),
+    "max_error": optional(number),
+    "mean_error": optional(number),
+    "sqnr_db": optional(number),
+    "rules": listed(text),
+}
+RESULT: dict[str, Check] = {
+    "number": count,
+    "output": file_name,
+    "key": text,
+    "bytes": count,
+    "mtime_ns": integer,
+    "rows": listed(_row),
+    "resumed": flag,
+}

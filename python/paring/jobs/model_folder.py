@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,15 @@ from typing import Any
 from ..errors import FormatError
 from ..formats.atomic import replacing
 from ..formats.compressed_tensors.config import merge_config
+from ..formats.compressed_tensors.config_file import CONFIG_NAME, read_config
 from ..formats.containment import open_inside
+from ..formats.limits import DEFAULT_LIMITS
 from ..formats.readers import READABLE
 from ..formats.shards import INDEX_SUFFIX
-from ..formats.strict_json import parse_object
-from .staging import REPORT_NAME, write_json
+from .staging import REPORT_NAME
 
-__all__ = [
-    "CONFIG_NAME",
-    "check_config",
-    "copy_other_files",
-    "is_model_folder",
-    "read_config",
-    "write_config",
-]
+__all__ = ["check_config", "copy_other_files", "is_model_folder", "merged_config"]
 
-CONFIG_NAME = "config.json"
 # Of the files that stand beside the weights of published models: texts, tokenizers, code is not among them.
 COPIED_SUFFIXES = (".json", ".txt", ".model", ".jinja", ".md", ".tiktoken")
 MAX_COPIED_BYTES = 200_000_000
@@ -39,7 +33,7 @@ def is_model_folder(source: str | os.PathLike[str]) -> bool:
 
 def check_config(folder: Path) -> None:
     """Raise FormatError or ValueError if nothing can be merged into the ``config.json`` of a folder."""
-    config = read_config(folder)
+    config = read_config(folder, DEFAULT_LIMITS, str(folder))
     if config is not None:
         try:
             merge_config(config, None)
@@ -47,20 +41,11 @@ def check_config(folder: Path) -> None:
             raise ValueError(f"{folder / CONFIG_NAME}: {error}") from error
 
 
-def read_config(folder: Path) -> dict[str, Any] | None:
-    """Return the ``config.json`` of a folder, None if it has none; FormatError if it is no JSON object."""
-    path = folder / CONFIG_NAME
-    if not path.exists():
-        return None
-    return parse_object(_contents(folder, CONFIG_NAME), str(path))
-
-
-def write_config(
-    target: Path, config: Mapping[str, Any] | None, quantization: Mapping[str, Any] | None
-) -> None:
-    """Write the source's config with what it must say about quantized weights; none if there is neither."""
-    if config is not None or quantization is not None:
-        write_json(target / CONFIG_NAME, merge_config(config or {}, quantization))
+def merged_config(
+    config: Mapping[str, Any] | None, quantization: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Return the source's config with what it must say about quantized weights; None if there is neither."""
+    return None if config is None and quantization is None else merge_config(config or {}, quantization)
 
 
 def copy_other_files(source: Path, target: Path) -> None:
@@ -74,13 +59,8 @@ def copy_other_files(source: Path, target: Path) -> None:
         if path.stat().st_size > MAX_COPIED_BYTES:
             continue
         try:
-            contents = _contents(source, name)
+            descriptor = open_inside(source, name, str(source), "a file", cache_links=True)
         except FormatError:
             continue
-        with replacing(target / name) as file:
-            file.write(contents)
-
-
-def _contents(folder: Path, name: str) -> bytes:
-    with os.fdopen(open_inside(folder, name, str(folder), "a file", cache_links=True), "rb") as file:
-        return file.read()
+        with os.fdopen(descriptor, "rb") as original, replacing(target / name) as copy:
+            shutil.copyfileobj(original, copy, 1 << 20)

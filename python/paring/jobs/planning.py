@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,20 @@ from ..compression.forms import csr_cost, quantized_cost
 from ..compression.plans import Plan, make_plans
 from ..compression.recipe_sources import RecipeLike, as_recipe
 from ..compression.sources import Source, open_source
-from ..formats import check_suffix, read
+from ..formats import read
 from ..formats.weight_file import WeightFile, WeightInfo
 from ..weights import Weight
-from .fingerprint import fingerprint, job_key
-from .job import Job, Task
+from .fingerprint import fingerprint, job_key, plan_key
+from .job import Job
 from .model_folder import check_config, is_model_folder
 from .spool import Spool, is_mapped
+from .staging import SHARD_SUFFIX, Staging
+from .targets import check_apart, check_forms, check_neighbours, check_target, existing_folder
+from .tasks import Input, Task
 
-__all__ = ["existing_folder", "names_folder", "plan"]
+__all__ = ["plan"]
 
-SINGLE_NAME = "model.safetensors"
-SHARD_SUFFIX = ".safetensors"
-# What remains of a name like Llama-3.1-8B behind its last point is no suffix of a format.
-FORMAT_SUFFIX = re.compile(r"\.[A-Za-z]+\d?")
+SINGLE_NAME = f"model{SHARD_SUFFIX}"
 BASE_MEMORY_BYTES = 100_000_000
 
 
@@ -79,100 +80,58 @@ def plan(
     (('w',), 'out.npz', 16384, 4352)
     """
     recipe = as_recipe(recipe)
-    place, to_folder = _check_target(target)
+    place, to_folder = check_target(target)
+    Staging(place, to_folder).check()
     weights = read(source)
-    _check_apart(weights, place, to_folder)
+    check_apart(weights, place, to_folder)
+    outputs = _outputs(weights, place, to_folder)
+    if to_folder:
+        check_neighbours(place, outputs.values())
+        if is_model_folder(source):
+            check_config(weights.path.parent)
     opened = open_source(weights)
+    by_output: dict[str, list[Plan]] = {output: [] for output in outputs.values()}
     plans = make_plans(opened, recipe)
+    for plan in plans:
+        by_output[outputs[weights.shard_of(plan.name)]].append(plan)
+    for output, own in by_output.items():
+        check_forms(place / output if to_folder else place, own, opened, weights)
     with Spool(existing_folder(place), place) as spool:
         cuts = find_global_cuts(_kept_on_disk(opened, spool), plans)
-    if to_folder and is_model_folder(source):
-        check_config(weights.path.parent)
-    tasks = [Task(plan, cuts.get(plan.name)) for plan in plans]
-    outputs = _outputs(weights, place, to_folder)
-    by_output: dict[str, list[Task]] = {output: [] for output in outputs.values()}
-    for task in tasks:
-        by_output[outputs[weights.shard_of(task.plan.name)]].append(task)
-    fingerprints: dict[str, Any] = {}
-    jobs = []
-    for number, (output, own) in enumerate(by_output.items()):
-        tensors = _tensors_by_file(weights, own)
-        for file in tensors:
-            if file not in fingerprints:
-                fingerprints[file] = fingerprint(weights.path.parent, file, weights.shards[file], (), verify)
-        inputs = tuple(replace(fingerprints[file], tensors=tuple(names)) for file, names in tensors.items())
-        infos = [weights.describe(task.plan.name) for task in own]
-        jobs.append(
-            Job(
-                number=number,
-                count=len(by_output),
-                source=str(Path(source).absolute()),
-                target=str(place),
-                output=output,
-                to_folder=to_folder,
-                tasks=tuple(own),
-                inputs=inputs,
-                bytes_before=sum(info.nbytes for info in infos),
-                bytes_after=sum(_bytes_after(t.plan, info) for t, info in zip(own, infos, strict=True)),
-                memory_bytes=max(map(_memory_bytes, infos), default=0) + BASE_MEMORY_BYTES,
-                key=job_key(own, inputs, output),
-            )
+    tasks = {output: [Task(plan, cuts.get(plan.name)) for plan in own] for output, own in by_output.items()}
+    inputs = _inputs(weights, tasks, verify)
+    keys = {output: job_key(own, inputs[output], output) for output, own in tasks.items()}
+    absolute = str(Path(source).absolute())
+    plan_hash = plan_key(list(keys.values()), absolute, str(place))
+    return [
+        Job(
+            number=number,
+            count=len(tasks),
+            source=absolute,
+            target=str(place),
+            output=output,
+            to_folder=to_folder,
+            tasks=tuple(own),
+            inputs=inputs[output],
+            **_estimates(weights, own),
+            key=keys[output],
+            plan=plan_hash,
         )
-    return jobs
-
-
-def _check_target(target: str | os.PathLike[str]) -> tuple[Path, bool]:
-    """Return the absolute path, and whether it is a folder; ValueError or OSError if nothing can be written there."""
-    text = os.fspath(target)
-    place = Path(text).absolute()
-    to_folder = text.endswith(os.sep) or names_folder(place)
-    if not to_folder:
-        check_suffix(place)
-    parent = existing_folder(place)
-    if to_folder and place.exists() and not place.is_dir():
-        raise NotADirectoryError(f"{place}: expected a folder to write into, got a file")
-    if not place.parent.is_dir():
-        raise FileNotFoundError(f"{place.parent}: no such folder to write into")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise PermissionError(f"{parent}: no permission to write into this folder")
-    return place, to_folder
-
-
-def names_folder(place: Path) -> bool:
-    """Whether a target is a folder: one that is there, or any name without the suffix of a format."""
-    return place.is_dir() or not FORMAT_SUFFIX.fullmatch(place.suffix)
-
-
-def existing_folder(place: Path) -> Path:
-    """Return the nearest folder that is there, the target itself or above it."""
-    for folder in (place, *place.parents):
-        if folder.is_dir():
-            return folder
-        if folder != place and os.path.lexists(folder):
-            raise NotADirectoryError(f"{place}: expected a folder to write into, but {folder} is a file")
-    return place
-
-
-def _check_apart(weights: WeightFile, place: Path, to_folder: bool) -> None:
-    folder = weights.path.parent
-    if to_folder:
-        if os.path.realpath(place) == os.path.realpath(folder):
-            raise ValueError(f"{place}: expected another folder than that of the source")
-        return
-    for name in (weights.path.name, *weights.shards):
-        if os.path.realpath(place) == os.path.realpath(folder / name):
-            raise ValueError(f"{place}: expected another file than the source: it would be lost")
+        for number, (output, own) in enumerate(tasks.items())
+    ]
 
 
 def _outputs(weights: WeightFile, place: Path, to_folder: bool) -> dict[str, str]:
     """Return the name of the file that each file of the source goes to."""
     names = list(weights.shards)
+    if not names:
+        raise ValueError(f"{weights.path}: expected weights, got an index that names no file")
     if not to_folder:
         return dict.fromkeys(names, place.name)
     if len(names) == 1:
         return {names[0]: SINGLE_NAME}
     outputs = {name: _shard_name(name) for name in names}
-    if len(set(outputs.values())) < len(names):
+    if len(set(outputs.values())) < len(names) or any(output.startswith(".") for output in outputs.values()):
         outputs = {
             name: f"model-{number:05}-of-{len(names):05}{SHARD_SUFFIX}"
             for number, name in enumerate(names, 1)
@@ -185,14 +144,21 @@ def _shard_name(name: str) -> str:
     return f"{stem}{SHARD_SUFFIX}"
 
 
-def _tensors_by_file(weights: WeightFile, tasks: list[Task]) -> dict[str, list[str]]:
-    """Return what a job reads: tensors by the name of their file, in the order in which they are needed."""
-    result: dict[str, list[str]] = {}
-    for task in tasks:
-        info = weights.describe(task.plan.name)
-        for tensor in info.tensors:
-            result.setdefault(weights.file_of(tensor), []).append(tensor)
-    return result
+def _inputs(
+    weights: WeightFile, tasks: Mapping[str, Sequence[Task]], verify: bool
+) -> dict[str, tuple[Input, ...]]:
+    """Return what each job reads: the files, and which of their tensors, in the order in which they are needed."""
+    known: dict[str, Input] = {}
+    inputs = {}
+    for output, own in tasks.items():
+        tensors: dict[str, list[str]] = {}
+        for task in own:
+            for tensor in weights.describe(task.plan.name).tensors:
+                tensors.setdefault(weights.file_of(tensor), []).append(tensor)
+        for file in tensors.keys() - known.keys():
+            known[file] = fingerprint(weights.path.parent, file, weights.shards[file], (), verify)
+        inputs[output] = tuple(replace(known[file], tensors=tuple(names)) for file, names in tensors.items())
+    return inputs
 
 
 def _kept_on_disk(source: Source, spool: Spool) -> Source:
@@ -210,6 +176,15 @@ def _kept_on_disk(source: Source, spool: Spool) -> Source:
     return replace(source, fetch=fetch)
 
 
+def _estimates(weights: WeightFile, tasks: Sequence[Task]) -> dict[str, int]:
+    infos = [weights.describe(task.plan.name) for task in tasks]
+    return {
+        "bytes_before": sum(info.nbytes for info in infos),
+        "bytes_after": sum(_bytes_after(task.plan, info) for task, info in zip(tasks, infos, strict=True)),
+        "memory_bytes": max(map(_memory_bytes, infos), default=0) + BASE_MEMORY_BYTES,
+    }
+
+
 def _bytes_after(plan: Plan, info: WeightInfo) -> int:
     if plan.reason:
         return info.nbytes
@@ -217,18 +192,10 @@ def _bytes_after(plan: Plan, info: WeightInfo) -> int:
     if plan.quantize is not None:
         best = min(best, quantized_cost(info.shape, plan.quantize, plan.axis).arrays)
     if plan.sparse and plan.prune is not None and plan.prune.sparsity is not None:
-        size = _size(info)
-        nnz = round(size * (1 - plan.prune.sparsity))
+        nnz = round(math.prod(info.shape) * (1 - plan.prune.sparsity))
         best = min(best, csr_cost(info.shape, nnz, plan.quantize is not None, plan.axis).arrays)
     return best
 
 
 def _memory_bytes(info: WeightInfo) -> int:
-    return 2 * 4 * _size(info)
-
-
-def _size(info: WeightInfo) -> int:
-    size = 1
-    for axis in info.shape:
-        size *= axis
-    return size
+    return 2 * max(4 * math.prod(info.shape), info.nbytes if info.kind == "array" else 0)

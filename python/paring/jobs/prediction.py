@@ -10,10 +10,11 @@ from ..compression.compressor import Progress
 from ..compression.recipe_sources import RecipeLike
 from ..compression.report import Report
 from ..compression.report_rows import ReportRow
-from ..formats import file_bytes
-from .planning import existing_folder, plan
+from ..formats import file_bytes, read
+from .planning import plan
 from .running import open_inputs, output_metadata, spooled_weights
 from .spool import Spool
+from .targets import existing_folder
 
 __all__ = ["Prediction", "predict"]
 
@@ -50,18 +51,17 @@ def predict(
     jobs = plan(source, target, recipe)
     total = sum(len(job.tasks) for job in jobs)
     rows: list[ReportRow] = []
-    before = after = 0
+    after = 0
     for job in jobs:
         place = Path(job.target)
         weights = open_inputs(job)
-        before = weights.file_bytes
         with Spool(existing_folder(place), place) as spool:
             within = None if progress is None else _shifted(progress, len(rows), total)
             compressed, own = spooled_weights(job, weights, spool, within)
             metadata = output_metadata(job, weights)
             after += file_bytes(place / job.output if job.to_folder else place, compressed, metadata=metadata)
         rows += own
-    return Prediction(Report(tuple(rows)), before, after)
+    return Prediction(Report(tuple(rows)), read(source).file_bytes, after)
 
 
 def _shifted(progress: Progress, before: int, total: int) -> Progress:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from .._core import version
 from ..compression.application import apply_plan
 from ..compression.compressor import Progress
 from ..compression.report import ReportRow
-from ..formats import read, write
+from ..formats import read_part, write
 from ..formats.weight_file import WeightFile
 from ..weights import Weight
-from .fingerprint import fingerprint
+from .fingerprint import fingerprint, job_key
 from .job import Job, JobResult
 from .spool import Spool, SpooledWeights, in_map
 from .staging import Staging, write_json
 
-__all__ = ["open_inputs", "output_metadata", "run", "spooled_weights"]
+__all__ = ["open_inputs", "output_metadata", "run", "run_anew", "spooled_weights"]
 
 Fetch = Callable[[], Weight]
 
@@ -52,12 +53,17 @@ def run(job: Job, progress: Progress | None = None) -> JobResult:
     """
     if not isinstance(job, Job):
         raise TypeError(f"job: expected a Job, got {type(job).__name__}")
-    staging = Staging.of(job)
-    done = staging.result(job)
+    done = Staging.of(job).result(job)
     if done is not None:
         if progress is not None:
             progress(len(job.tasks), len(job.tasks), job.output)
         return replace(done, resumed=True)
+    return run_anew(job, progress)
+
+
+def run_anew(job: Job, progress: Progress | None = None) -> JobResult:
+    """Do a job as `run` does, whether or not it has been done."""
+    staging = Staging.of(job)
     source = open_inputs(job)
     staging.make()
     with Spool(staging.folder, staging.target) as spool:
@@ -69,6 +75,7 @@ def run(job: Job, progress: Progress | None = None) -> JobResult:
             if error.filename == str(file):  # the name it will have says more
                 raise OSError(error.errno, error.strerror, str(staging.target)) from error
             raise
+    _check_unchanged(job, source.path.parent)
     status = file.stat()
     result = JobResult(job.number, job.output, job.key, status.st_size, status.st_mtime_ns, rows)
     write_json(staging.sidecar(job.output), result.to_dict())
@@ -76,8 +83,20 @@ def run(job: Job, progress: Progress | None = None) -> JobResult:
 
 
 def open_inputs(job: Job) -> WeightFile:
-    """Open the source of a job; ValueError if it is not what was planned for."""
-    source = read(job.source)
+    """Open the source of a job; ValueError if it is not what was planned for.
+
+    Of a checkpoint only the files are opened that the job reads, unless these make no sense without the others.
+    """
+    if job.key != job_key(job.tasks, job.inputs, job.output):
+        raise ValueError(f"job {job.number}: expected one of paring {version}, got another key: plan again")
+    try:
+        return _open_checked(job, {item.file for item in job.inputs})
+    except ValueError:  # such as: half of a weight that lies in two files
+        return _open_checked(job, None)
+
+
+def _open_checked(job: Job, shards: Container[str] | None) -> WeightFile:
+    source = read_part(job.source, shards)
     folder = source.path.parent
     for planned in job.inputs:
         file = source.shards.get(planned.file)
@@ -86,7 +105,18 @@ def open_inputs(job: Job) -> WeightFile:
         now = fingerprint(folder, planned.file, file, planned.tensors, bool(planned.contents))
         if now != planned:
             raise ValueError(f"{folder / planned.file}: changed since the jobs were planned: plan again")
+    missing = [name for name in job.names if name not in source]
+    if missing:
+        raise ValueError(f"{job.source}: weight {missing[0]!r} is not in its files: plan again")
     return source
+
+
+def _check_unchanged(job: Job, folder: Path) -> None:
+    """Raise ValueError if a file of the source was changed while it was read."""
+    for item in job.inputs:
+        status = (folder / item.file).stat()
+        if (status.st_size, status.st_mtime_ns) != (item.bytes, item.mtime_ns):
+            raise ValueError(f"{folder / item.file}: changed while it was read: plan again")
 
 
 def spooled_weights(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -64,7 +65,8 @@ class Spool:
     ) -> None:
         # Views of the map keep it, and what it maps, alive.
         self._map = None
-        self._file.close()
+        with suppress(OSError):  # of a full disk, with what could not be written a moment ago
+            self._file.close()
 
     def put(self, weight: Weight) -> Fetch:
         """Write a weight to the file; what is returned gives it back, its arrays read-only views of the file."""
