@@ -35,7 +35,7 @@ FOLDERS = [
     {"base"},
     {"cpu"},
     {"threads"},
-    {"nn", "optimizers", "prune", "quantize", "windows"},
+    {"differences", "nn", "optimizers", "prune", "quantize", "windows"},
     {"gemm", "pack", "sparse"},
     {"bindings"},
 ]
