@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "bindings/arrays.h"
+#include "bindings/gemm_kernel.h"
 #include "bindings/kernel_list.h"
 #include "bindings/linear_arguments.h"
 #include "bindings/registers.h"
@@ -10,19 +11,6 @@
 
 namespace paring::bindings {
 namespace {
-
-// The named kernel, or for an empty name the best active one; it must be of this weight type and usable here.
-const GemmKernel& kernel_for(const std::string& name, WeightType type) {
-  if (name.empty()) return choose_gemm_kernel(type, active_features());
-  for (const GemmKernel& kernel : gemm_kernels()) {
-    if (name != kernel.name) continue;
-    if (kernel.layout.type != type) throw py::value_error("kernel: '" + name + "' is for another kind of weight");
-    if (!detected_features().contains(kernel.needs))
-      throw py::value_error("kernel: this CPU cannot run '" + name + "'");
-    return kernel;
-  }
-  throw py::value_error("kernel: unknown name '" + name + "'");
-}
 
 std::unique_ptr<PackedMatrix> pack_floats(const py::array& weight, const std::optional<py::array>& bias,
                                           const std::string& kernel) {

@@ -17,9 +17,10 @@ namespace {
 // musl gives threads 128 KB of stack; kernels keep tiles of accumulators there.
 constexpr std::size_t kStackBytes = std::size_t{1} << 20;
 
-// How long a thread looks for work, or for the end of others' work, before it sleeps. Sleeping and waking cost some
-// ten microseconds each in a virtual machine, as much as a whole small layer.
-constexpr auto kPatience = std::chrono::microseconds(30);
+// How long a thread looks for work, or for the end of others' work, before it sleeps. Sleeping and waking cost ten to
+// some hundred microseconds in a virtual machine, as much as a whole layer; between two layers of a network there is
+// less than this.
+constexpr auto kPatience = std::chrono::microseconds(100);
 
 // The default floating-point environment while it lives: threads inherit that of whoever made them, and libraries built
 // with -ffast-math switch denormals off for a whole process.
@@ -96,17 +97,20 @@ class Pool {
       const std::lock_guard guard(lock_);
       job_ = &job;
       wanted_ = helpers;
-      busy_ = helpers;
       ++generation_;
     }
     wake_.notify_all();
     inside_ = true;
     job.work();
     inside_ = false;
+    {
+      // Whoever has not woken yet is too late: nothing is left, and waiting for it could take longer than the work.
+      const std::lock_guard guard(lock_);
+      job_ = nullptr;
+    }
     spin_until([&] { return busy_ == 0; });
     std::unique_lock guard(lock_);
     idle_.wait(guard, [&] { return busy_ == 0; });
-    job_ = nullptr;
     return true;
   }
 
@@ -157,8 +161,9 @@ class Pool {
       wake_.wait(guard, [&] { return stop_ || generation_ != seen; });
       if (stop_) return;
       seen = generation_;
-      if (index >= wanted_) continue;
+      if (index >= wanted_ || job_ == nullptr) continue;
       Job* job = job_;
+      ++busy_;
       guard.unlock();
       job->work();
       guard.lock();

@@ -4,6 +4,7 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "threads/pool.h"
@@ -15,6 +16,13 @@ namespace {
 
 // Elements that are looked at, for which a thread is worth waking.
 constexpr std::size_t kGrain = 32768;
+
+// Where the i-th plane in the order of memory lies.
+template <typename T>
+std::pair<std::size_t, std::size_t> image_and_channel(const Planes<T>& planes, std::size_t i) {
+  if (planes.channel_stride > planes.image_stride) return {i % planes.images, i / planes.images};
+  return {i / planes.channels, i % planes.channels};
+}
 
 // For each output of an axis the first input that its window meets.
 std::vector<std::int32_t> first_inputs(const WindowAxis& axis) {
@@ -79,7 +87,7 @@ void max_pool(const Planes<const T>& x, const WindowShape& shape, const Planes<T
   parallel_ranges(x.images * x.channels, grain_of(shape.out_plane() * shape.taps()),
                   [&](std::size_t begin, std::size_t end) {
                     for (std::size_t i = begin; i < end; ++i) {
-                      const std::size_t image = i / x.channels, channel = i % x.channels;
+                      const auto [image, channel] = image_and_channel(x, i);
                       pool_plane(x.plane(image, channel), y.plane(image, channel),
                                  places.data != nullptr ? places.plane(image, channel) : nullptr);
                     }
@@ -93,7 +101,7 @@ void max_pool_gradient(const Planes<const T>& dy, const Planes<const std::int32_
   SmallestIndex bad;
   parallel_ranges(dx.images * dx.channels, grain_of(plane + outputs), [&](std::size_t begin, std::size_t end) {
     for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t image = i / dx.channels, channel = i % dx.channels;
+      const auto [image, channel] = image_and_channel(dx, i);
       const T* from = dy.plane(image, channel);
       const std::int32_t* place = places.plane(image, channel);
       T* to = dx.plane(image, channel);
@@ -101,7 +109,7 @@ void max_pool_gradient(const Planes<const T>& dy, const Planes<const std::int32_
       for (std::size_t o = 0; o < outputs; ++o) {
         const auto at = static_cast<std::size_t>(static_cast<std::uint32_t>(place[o]));
         if (at >= plane) {
-          bad.report(i * outputs + o);
+          bad.report((image * dx.channels + channel) * outputs + o);
           return;
         }
         to[at] += from[o];

@@ -229,6 +229,33 @@ def max_pool_gradient(
     shape: WindowShape,
     dx: NDArray[Any],
 ) -> None: ...
+def convolve(
+    x: F32,
+    image_axis: int,
+    filters: F32,
+    bias: F32 | None,
+    groups: int,
+    shape: WindowShape,
+    y: F32,
+    kernel: str = "",
+) -> None: ...
+def convolve_input_gradient(
+    dy: F32, filters: F32, groups: int, shape: WindowShape, dx: F32, image_axis: int, kernel: str = ""
+) -> None: ...
+def convolve_filter_gradient(
+    x: F32, image_axis: int, dy: F32, groups: int, shape: WindowShape, gradient: F32, kernel: str = ""
+) -> None: ...
+
+# products
+def matrix_product(
+    a: F32,
+    b: F32,
+    out: F32,
+    rows: F32 | None = None,
+    columns: F32 | None = None,
+    add: bool = False,
+    kernel: str = "",
+) -> None: ...
 
 # gemm
 def gemm_kernels() -> list[GemmKernel]: ...

@@ -2,7 +2,8 @@
 
 Input (N, C, L) or (N, C, H, W), filters (O, C / group, ...), bias (O,). Windows are laid out as columns of a matrix,
 a chunk at a time, and multiplied by the filters; the gradient of the filters lays them out again, which costs less than
-to keep them: they take as much memory as the input times the taps of the kernel.
+to keep them: they take as much memory as the input times the taps of the kernel. For float32 one kernel does it all
+(csrc/windows/convolution.h), for float64 NumPy multiplies.
 """
 
 from __future__ import annotations
@@ -27,9 +28,8 @@ from ..windows import (
 
 __all__ = ["OPERATOR", "window_columns"]
 
-# Of the columns that exist at a time. They stay in the second-level cache between being written and multiplied, and
-# products of this size are about as fast as one over the batch: LeNet-5's reach 70 to 120 of 127 GFLOP/s either way
-# (OpenBLAS, one thread of an AMD EPYC). It is fixed, because the sums in filter gradients follow the chunks.
+# Of the columns that exist at a time. They stay in the second-level cache between being written and multiplied. It is
+# fixed, because the sums in filter gradients follow the chunks.
 COLUMN_BYTES = 1 << 20
 
 
@@ -48,9 +48,14 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
     n, o = len(x), len(w)
     if _is_depthwise(x, w, group):
         return (windows.as_given(_depthwise(windows, x, w, b)),)
+    planes, y = empty_planes((n, o, windows.rows.out, windows.columns.out), 1, x.dtype)
+    if x.dtype == np.float32:
+        of_x, image_axis = as_planes(windows.as_images(x))
+        bias = None if b is None else np.ascontiguousarray(b)
+        _core.convolve(of_x, image_axis, _filters(windows, w), bias, group, windows.shape, planes)
+        return (windows.as_given(y),)
     filters = w.reshape(group, o // group, -1)
     bias = None if b is None else b.reshape(group, o // group, 1)
-    planes, y = empty_planes((n, o, windows.rows.out, windows.columns.out), 1, x.dtype)
     flat = planes.reshape(group, o // group, -1)
     for piece, columns in window_columns(windows, x, group):
         part = flat[:, :, piece]
@@ -77,11 +82,36 @@ def gradient(
     dy = np.ascontiguousarray(windows.as_images(gradients[0]).transpose(1, 0, 2, 3)).reshape(
         group, o // group, -1
     )
-    filters = w.reshape(group, o // group, -1)
-    dw = _filter_gradient(windows, x, dy, group).reshape(w.shape) if of_w else None
-    dx = _input_gradient(windows, x, filters, dy) if of_x else None
+    if x.dtype == np.float32:
+        dw = _fused_filter_gradient(windows, x, dy, w, group) if of_w else None
+        dx = _fused_input_gradient(windows, x, dy, w, group) if of_x else None
+    else:
+        filters = w.reshape(group, o // group, -1)
+        dw = _filter_gradient(windows, x, dy, group).reshape(w.shape) if of_w else None
+        dx = _input_gradient(windows, x, filters, dy) if of_x else None
     db = dy.reshape(o, -1).sum(axis=1) if of_b else None
     return (dx, dw, db)[: len(needed)]
+
+
+def _filters(windows: Windows, w: Array) -> Array:
+    return np.ascontiguousarray(w).reshape(*w.shape[:2], windows.rows.kernel, windows.columns.kernel)
+
+
+def _fused_filter_gradient(windows: Windows, x: Array, dy: Array, w: Array, group: int) -> Array:
+    planes, image_axis = as_planes(windows.as_images(x))
+    gradient = np.empty((*w.shape[:2], windows.rows.kernel, windows.columns.kernel), np.float32)
+    outputs = dy.reshape(len(w), len(x), windows.rows.out, windows.columns.out)
+    _core.convolve_filter_gradient(planes, image_axis, outputs, group, windows.shape, gradient)
+    return gradient.reshape(w.shape)
+
+
+def _fused_input_gradient(windows: Windows, x: Array, dy: Array, w: Array, group: int) -> Array:
+    images = windows.as_images(x)
+    image_axis = as_planes(images)[1]
+    planes, dx = empty_planes(images.shape, image_axis, np.float32)
+    outputs = dy.reshape(len(w), len(x), windows.rows.out, windows.columns.out)
+    _core.convolve_input_gradient(outputs, _filters(windows, w), group, windows.shape, planes, image_axis)
+    return windows.as_given(dx)
 
 
 def _filter_gradient(windows: Windows, x: Array, dy: Array, group: int) -> Array:

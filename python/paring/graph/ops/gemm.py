@@ -9,6 +9,7 @@ from ..attributes import float_of, int_of
 from ..broadcasting import broadcast_shapes, sum_to
 from ..nodes import Node, Shape
 from ..operators import Array, Operator, Run, as_needed, same_dtype
+from ..products import matrix_product
 
 __all__ = ["OPERATOR"]
 
@@ -31,8 +32,11 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
     a, b, c = (*inputs, None)[:3]
     same_dtype(a, b, c)
     infer(node, [None if x is None else x.shape for x in inputs])
-    y = (a.T if int_of(node, "transA", 0) else a) @ (b.T if int_of(node, "transB", 0) else b)
-    alpha, beta = (y.dtype.type(float_of(node, name, 1.0)) for name in ("alpha", "beta"))
+    a, b = (a.T if int_of(node, "transA", 0) else a), (b.T if int_of(node, "transB", 0) else b)
+    alpha, beta = (a.dtype.type(float_of(node, name, 1.0)) for name in ("alpha", "beta"))
+    if c is not None and alpha == beta == 1 and c.shape == (b.shape[1],):
+        return (matrix_product(a, b, columns=c),)
+    y = matrix_product(a, b)
     if alpha != 1:
         y *= alpha
     if c is not None:
@@ -56,13 +60,11 @@ def gradient(
 
     def of_a() -> Array:
         factor = b if turn_b else b.T
-        result: Array = factor.T @ scaled.T if turn_a else scaled @ factor
-        return result
+        return matrix_product(factor.T, scaled.T) if turn_a else matrix_product(scaled, factor)
 
     def of_b() -> Array:
         factor = a if turn_a else a.T
-        result: Array = scaled.T @ factor.T if turn_b else factor @ scaled
-        return result
+        return matrix_product(scaled.T, factor.T) if turn_b else matrix_product(factor, scaled)
 
     def of_c() -> Array:
         return sum_to(dy if beta == 1 else beta * dy, c.shape)

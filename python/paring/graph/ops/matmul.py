@@ -11,6 +11,7 @@ import numpy as np
 from ..broadcasting import broadcast_shapes, sum_to
 from ..nodes import Node, Shape
 from ..operators import Array, Operator, Run, as_needed, same_dtype
+from ..products import matrix_product
 
 __all__ = ["OPERATOR"]
 
@@ -37,7 +38,9 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
     infer(node, [a.shape, b.shape])
     if a.ndim > 2 and b.ndim == 2:
         # One large product instead of one for each matrix of the stack.
-        return ((_as_matrix(a) @ b).reshape(*a.shape[:-1], b.shape[1]),)
+        return (matrix_product(_as_matrix(a), b).reshape(*a.shape[:-1], b.shape[1]),)
+    if a.ndim == b.ndim == 2:
+        return (matrix_product(a, b),)
     return (np.asarray(a @ b),)
 
 
@@ -61,15 +64,13 @@ def gradient(
 
     def of_a() -> Any:
         turned: Array = b.reshape(shape_of_b).swapaxes(-1, -2)
-        if len(shape_of_a) > 2 and len(shape_of_b) == 2:
-            result = _as_matrix(dy) @ turned
-        else:
-            result = sum_to(dy @ turned, shape_of_a)
+        by_rows = len(shape_of_b) == 2
+        result = matrix_product(_as_matrix(dy), turned) if by_rows else sum_to(dy @ turned, shape_of_a)
         return result.reshape(a.shape)
 
     def of_b() -> Any:
-        if len(shape_of_a) > 2 and len(shape_of_b) == 2:
-            result = _as_matrix(a).T @ _as_matrix(dy)
+        if len(shape_of_b) == 2:
+            result = matrix_product(_as_matrix(a).T, _as_matrix(dy))
         else:
             result = sum_to(a.reshape(shape_of_a).swapaxes(-1, -2) @ dy, shape_of_b)
         return result.reshape(b.shape)
