@@ -37,6 +37,7 @@ FOLDERS = [
     {"threads"},
     {"differences", "nn", "optimizers", "prune", "quantize", "windows"},
     {"gemm", "pack", "sparse"},
+    {"products"},
     {"bindings"},
 ]
 RANKS = {folder: rank for rank, folders in enumerate(FOLDERS) for folder in folders}

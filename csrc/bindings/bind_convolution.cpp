@@ -5,7 +5,7 @@
 #include "bindings/overlap.h"
 #include "bindings/planes.h"
 #include "bindings/registers.h"
-#include "windows/convolution.h"
+#include "products/convolution.h"
 
 namespace paring::bindings {
 namespace {

@@ -3,7 +3,7 @@
 Input (N, C, L) or (N, C, H, W), filters (O, C / group, ...), bias (O,). Windows are laid out as columns of a matrix,
 a chunk at a time, and multiplied by the filters; the gradient of the filters lays them out again, which costs less than
 to keep them: they take as much memory as the input times the taps of the kernel. For float32 one kernel does it all
-(csrc/windows/convolution.h), for float64 NumPy multiplies.
+(csrc/products/convolution.h), for float64 NumPy multiplies.
 """
 
 from __future__ import annotations

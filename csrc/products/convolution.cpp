@@ -1,4 +1,4 @@
-#include "windows/convolution.h"
+#include "products/convolution.h"
 
 #include <algorithm>
 #include <vector>

@@ -1,4 +1,4 @@
-// Convolution over float32 images as products with windows laid out as columns (columns.h), and its gradients.
+// Convolution over float32 images as products with windows laid out as columns (windows/columns.h), and its gradients.
 //
 // Filters are (count, channels / groups * taps), row after row. Outputs are channel-major, (count, images, rows.out,
 // columns.out), so that an output channel of many images is one row of a matrix. Work is cut by shapes alone and sums
