@@ -2,7 +2,8 @@
 
     python bench/optimizer_step.py [--size 25000000] [--rounds 15] [--threads 1 2]
 
-Without torch the table has our columns alone. Each round runs every candidate once, on memory of its own.
+Without torch the table has our columns alone. Each round runs every candidate once, on memory of its own, after a pause
+and one step more: torch's threads go on spinning for a while and would take a core from whoever is next.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 import paring
 from paring.training.optimizers import SGD, Adam, AdamW, Optimizer
 
+CALM_SECONDS = 0.15
+STEPS = 4
 CASES: dict[str, tuple[Optimizer, str, dict[str, object]]] = {
     "SGD": (SGD(1e-3), "SGD", {}),
     "momentum": (SGD(1e-3, 0.9, "pytorch"), "SGD", {"momentum": 0.9}),
@@ -48,12 +51,15 @@ def their_step(torch, name: str, options: dict[str, object], size: int) -> Calla
 
 def medians(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(rounds + 2):
+    for _ in range(rounds):
         for name, step in candidates.items():
-            start = time.perf_counter()
+            time.sleep(CALM_SECONDS)
             step()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values[2:]) for name, values in times.items()}
+            start = time.perf_counter()
+            for _ in range(STEPS):
+                step()
+            times[name].append((time.perf_counter() - start) / STEPS)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def main() -> None:

@@ -1,5 +1,8 @@
 // Plain loops for the compiler to vectorize. Nothing that is written overlaps anything else, which ivdep says.
 // Conditions are written so that NaN takes the branch that keeps it.
+#include <bit>
+#include <type_traits>
+
 #include "optimizers/loops.h"
 
 namespace {
@@ -58,8 +61,36 @@ inline double update_of(const paring::StepNumbers& k, double x, double (&slots)[
   }
 }
 
+// What a mask leaves of a value: all bits or none, so that 0 becomes +0 and NaN goes too.
+template <typename Real>
+using Bits = std::conditional_t<sizeof(Real) == sizeof(float), std::uint32_t, std::uint64_t>;
+
+template <typename Real>
+inline Real kept(Real value, Bits<Real> keep) {
+  return std::bit_cast<Real>(std::bit_cast<Bits<Real>>(value) & keep);
+}
+
+// Runs step(part, bits to keep) over parts of a task with a mask. Its bytes are widened apart: in one loop with doubles
+// they would make the compiler take 64 elements at a time, which no registers hold.
+template <typename Real, typename Step>
+void over_masked(const paring::StepTask<Real>& task, const Step& step) {
+  constexpr std::size_t kBlock = 512;
+  alignas(64) Bits<Real> keep[kBlock];
+  for (std::size_t begin = 0; begin < task.n; begin += kBlock) {
+    paring::StepTask<Real> part = task;
+    part.n = task.n - begin < kBlock ? task.n - begin : kBlock;
+    part.weight += begin;
+    part.gradient += begin;
+    for (auto& slot : part.slots)
+      if (slot != nullptr) slot += begin;
+    for (std::size_t i = 0; i < part.n; ++i) keep[i] = task.mask[begin + i] != 0 ? ~Bits<Real>{0} : 0;
+    step(part, static_cast<const Bits<Real>*>(keep));
+  }
+}
+
 template <Rule kRule, bool kPlain, bool kMasked, typename Real>
-void step_elements(const paring::StepNumbers& numbers, const paring::StepTask<Real>& task) {
+void step_elements(const paring::StepNumbers& numbers, const paring::StepTask<Real>& task,
+                   const Bits<Real>* __restrict keep) {
   constexpr int kSlots = paring::slots_of(kRule);
   const paring::StepNumbers k = numbers;  // a copy that nothing written can be part of
   Real* __restrict weight = task.weight;
@@ -67,7 +98,7 @@ void step_elements(const paring::StepNumbers& numbers, const paring::StepTask<Re
   Real* __restrict first = task.slots[0];
   Real* __restrict second = task.slots[1];
   Real* __restrict third = task.slots[2];
-  const std::uint8_t* __restrict mask = task.mask;
+  const auto stored = [&](Real value, std::size_t i) { return kMasked ? kept(value, keep[i]) : value; };
   const std::size_t n = task.n;
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
@@ -90,11 +121,10 @@ void step_elements(const paring::StepNumbers& numbers, const paring::StepTask<Re
       to = (1 - k.shrink) * (beyond <= 0 ? 0 : __builtin_copysign(beyond, to));
     }
 
-    const bool kept = !kMasked || mask[i] != 0;
-    weight[i] = kept ? static_cast<Real>(to) : Real{0};
-    if constexpr (kSlots > 0) first[i] = kept ? static_cast<Real>(slots[0]) : Real{0};
-    if constexpr (kSlots > 1) second[i] = kept ? static_cast<Real>(slots[1]) : Real{0};
-    if constexpr (kSlots > 2) third[i] = kept ? static_cast<Real>(slots[2]) : Real{0};
+    weight[i] = stored(static_cast<Real>(to), i);
+    if constexpr (kSlots > 0) first[i] = stored(static_cast<Real>(slots[0]), i);
+    if constexpr (kSlots > 1) second[i] = stored(static_cast<Real>(slots[1]), i);
+    if constexpr (kSlots > 2) third[i] = stored(static_cast<Real>(slots[2]), i);
   }
 }
 
@@ -116,7 +146,8 @@ inline float float_quotient(float y, float v, const FloatPair& epsilon) {
 // The first slot is computed in double, since m and the gradient may cancel; the second is a sum of what is not
 // negative.
 template <bool kMasked>
-void adam_elements(const paring::StepNumbers& numbers, const paring::StepTask<float>& task) {
+void adam_elements(const paring::StepNumbers& numbers, const paring::StepTask<float>& task,
+                   const std::uint32_t* __restrict keep) {
   const double first_share = numbers.first_share;
   const FloatPair second_share(numbers.second_share), second_rest(1 - numbers.second_share), rate(numbers.rate),
       decay(numbers.decay), epsilon(numbers.epsilon);
@@ -125,7 +156,7 @@ void adam_elements(const paring::StepNumbers& numbers, const paring::StepTask<fl
   const float* __restrict gradient = task.gradient;
   float* __restrict mean = task.slots[0];
   float* __restrict square = task.slots[1];
-  const std::uint8_t* __restrict mask = task.mask;
+  const auto stored = [&](float value, std::size_t i) { return kMasked ? kept(value, keep[i]) : value; };
   const std::size_t n = task.n;
 #pragma GCC ivdep
   for (std::size_t i = 0; i < n; ++i) {
@@ -134,21 +165,27 @@ void adam_elements(const paring::StepNumbers& numbers, const paring::StepTask<fl
     float v = __builtin_fmaf(second_share.times(x), x, second_rest.times(old));
     v = v > kLargest ? kLargest : v;  // in the quotient, infinity would meet its inverse, 0
     const float to = w - decay.times_plus(w, rate.times(float_quotient(m, v, epsilon)));
-    const bool kept = !kMasked || mask[i] != 0;
-    weight[i] = kept ? to : 0.0f;
-    mean[i] = kept ? m : 0.0f;
-    square[i] = kept ? v : 0.0f;
+    weight[i] = stored(to, i);
+    mean[i] = stored(m, i);
+    square[i] = stored(v, i);
   }
+}
+
+template <Rule kRule, bool kMasked, typename Real>
+void step_part(const paring::StepNumbers& k, const paring::StepTask<Real>& task, const Bits<Real>* keep) {
+  if (!paring::is_plain(k)) return step_elements<kRule, false, kMasked>(k, task, keep);
+  if constexpr (kRule == Rule::kAdam && sizeof(Real) == sizeof(float)) {
+    if (k.coupled_decay == 0) return adam_elements<kMasked>(k, task, keep);
+  }
+  step_elements<kRule, true, kMasked>(k, task, keep);
 }
 
 template <Rule kRule, typename Real>
 void step_rule(const paring::StepNumbers& k, const paring::StepTask<Real>& task) {
-  if (!paring::is_plain(k))
-    return task.mask ? step_elements<kRule, false, true>(k, task) : step_elements<kRule, false, false>(k, task);
-  if constexpr (kRule == Rule::kAdam && sizeof(Real) == sizeof(float)) {
-    if (k.coupled_decay == 0) return task.mask ? adam_elements<true>(k, task) : adam_elements<false>(k, task);
-  }
-  task.mask ? step_elements<kRule, true, true>(k, task) : step_elements<kRule, true, false>(k, task);
+  if (task.mask == nullptr) return step_part<kRule, false, Real>(k, task, nullptr);
+  over_masked(task, [&](const paring::StepTask<Real>& part, const Bits<Real>* keep) {
+    step_part<kRule, true, Real>(k, part, keep);
+  });
 }
 
 template <typename Real>
