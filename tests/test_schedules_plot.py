@@ -6,7 +6,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from paring.training import schedule_plot
+from paring.training import pictures, schedule_plot
 from paring.training.schedules import Chain, Constant, Cosine, LinearWarmup, Step
 
 SCHEDULE = Chain([(LinearWarmup(0.1, 1.0, 10), None), (Cosine(1.0, 90), None)])
@@ -99,7 +99,7 @@ def test_an_endless_schedule_needs_a_number():
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr(schedule_plot, "find_spec", lambda name: None)
+    monkeypatch.setattr(pictures, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs matplotlib: pip install 'paring\[plot\]'"):
         SCHEDULE.plot()
 

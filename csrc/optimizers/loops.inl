@@ -1,8 +1,5 @@
 // Plain loops for the compiler to vectorize. Nothing that is written overlaps anything else, which ivdep says.
 // Conditions are written so that NaN takes the branch that keeps it.
-#include <bit>
-#include <type_traits>
-
 #include "optimizers/loops.h"
 
 namespace {
@@ -63,11 +60,21 @@ inline double update_of(const paring::StepNumbers& k, double x, double (&slots)[
 
 // What a mask leaves of a value: all bits or none, so that 0 becomes +0 and NaN goes too.
 template <typename Real>
-using Bits = std::conditional_t<sizeof(Real) == sizeof(float), std::uint32_t, std::uint64_t>;
+struct BitsOf;
+template <>
+struct BitsOf<float> {
+  using Type = std::uint32_t;
+};
+template <>
+struct BitsOf<double> {
+  using Type = std::uint64_t;
+};
+template <typename Real>
+using Bits = typename BitsOf<Real>::Type;
 
 template <typename Real>
 inline Real kept(Real value, Bits<Real> keep) {
-  return std::bit_cast<Real>(std::bit_cast<Bits<Real>>(value) & keep);
+  return __builtin_bit_cast(Real, __builtin_bit_cast(Bits<Real>, value) & keep);
 }
 
 // Runs step(part, bits to keep) over parts of a task with a mask. Its bytes are widened apart: in one loop with doubles

@@ -230,6 +230,11 @@ class Model:
         return with_new_statistics(self.graph, self._statistics - self._frozen)[0]
 
     @property
+    def output_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shapes of the outputs by name; None for sizes that only a run knows."""
+        return {name: tuple(self._shapes[name]) for name in self.graph.outputs}
+
+    @property
     def num_parameters(self) -> int:
         """How many numbers the weights are, without statistics."""
         return self._count(self.weights)

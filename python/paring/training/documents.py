@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from ..compression.quantization import check_integer
 from ..compression.recipe_steps import did_you_mean
 
-__all__ = ["DEEPEST", "LARGEST", "Documented", "check_count", "check_same"]
+__all__ = ["DEEPEST", "LARGEST", "Documented", "check_count", "check_same", "find_differences"]
 
 VERSION = 1
 DEEPEST = 32
@@ -200,7 +200,7 @@ def check_same(settings: Documented, document: object, *, allow_change: bool = F
         raise TypeError(
             f"settings: expected a schedule or another object with to_dict, got {type(settings).__name__}"
         )
-    differences = list(_differences("", settings._stored(document), settings.to_dict()))
+    differences = list(find_differences("", settings._stored(document), settings.to_dict()))
     if differences and not allow_change:
         raise ValueError(
             f"{type(settings).__name__}: not what the run began with: {'; '.join(differences)}; "
@@ -209,7 +209,7 @@ def check_same(settings: Documented, document: object, *, allow_change: bool = F
     return differences
 
 
-def _differences(place: str, then: object, now: object) -> Iterator[str]:
+def find_differences(place: str, then: object, now: object) -> Iterator[str]:
     """Yield a line for each place where two documents differ; below another kind nothing is compared."""
     if isinstance(then, dict) and isinstance(now, dict):
         key_of = f"{place}." if place else ""
@@ -217,10 +217,10 @@ def _differences(place: str, then: object, now: object) -> Iterator[str]:
             yield f"{key_of}kind: {then.get('kind')!r} in the document, {now.get('kind')!r} now"
             return
         for key in {**now, **then}:
-            yield from _differences(f"{key_of}{key}", then.get(key, ABSENT), now.get(key, ABSENT))
+            yield from find_differences(f"{key_of}{key}", then.get(key, ABSENT), now.get(key, ABSENT))
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for number, (old, new) in enumerate(zip(then, now, strict=True)):
-            yield from _differences(f"{place}[{number}]", old, new)
+            yield from find_differences(f"{place}[{number}]", old, new)
     elif then != now:
         old, new = (value if value is ABSENT else reprlib.repr(value) for value in (then, now))
         yield f"{place}: {old} in the document, {new} now"

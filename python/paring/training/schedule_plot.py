@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..formats.atomic import replacing
+from .pictures import SAME_BYTES, check_picture, save_picture, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +18,6 @@ __all__ = ["draw_schedule"]
 
 # More points than this are not seen, and would make a large file.
 MOST_POINTS = 4000
-SUFFIXES = (".svg", ".png", ".pdf")
 
 
 def draw_schedule(schedule: Callable[[int], float], n: int, path: str | os.PathLike[str] | None) -> Figure:
@@ -33,11 +30,7 @@ def draw_schedule(schedule: Callable[[int], float], n: int, path: str | os.PathL
     ImportError, ValueError, OSError
         As `Schedule.plot`; nothing is drawn for a path of another suffix.
     """
-    target = None if path is None else Path(path)
-    if target is not None and target.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{target}: expected a suffix of {', '.join(SUFFIXES)}, got {target.suffix!r}")
-    if find_spec("matplotlib") is None:
-        raise ImportError("drawing a schedule needs matplotlib: pip install 'paring[plot]'")
+    check_picture(path, "a schedule")
     # No pyplot: it would open a window system, and keep every picture in memory.
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -45,7 +38,7 @@ def draw_schedule(schedule: Callable[[int], float], n: int, path: str | os.PathL
 
     steps = np.arange(n) if n <= MOST_POINTS else np.linspace(0, n - 1, MOST_POINTS).round().astype(np.int64)
     rates = np.array([schedule(int(step)) for step in steps])
-    with rc_context({"svg.hashsalt": "paring", "svg.fonttype": "none"}):
+    with rc_context(SAME_BYTES):
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         axes = figure.add_subplot()
         # A rate is in force until the next update: steps, not slopes.
@@ -60,12 +53,6 @@ def draw_schedule(schedule: Callable[[int], float], n: int, path: str | os.PathL
         axes.set_title(
             textwrap.fill(repr(schedule), 84, max_lines=3, placeholder=" ..."), loc="left", fontsize=9
         )
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(color="#e0e0e0", linewidth=0.6)
-        axes.set_axisbelow(True)
-        if target is not None:
-            kind = target.suffix.lower()[1:]
-            metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-            with replacing(target) as file:
-                figure.savefig(file, format=kind, dpi=150, metadata=metadata)
+        style_axes(axes)
+        save_picture(figure, path)
     return figure
