@@ -182,7 +182,9 @@ class TestErrors:
             session(x, x)
 
     def test_models(self, rng):
-        with pytest.raises(TypeError, match="model: expected a Graph, or something with one, got int"):
+        with pytest.raises(
+            TypeError, match=r"model: expected a paring\.nn\.Model, a Graph, or a path, got int"
+        ):
             Session(5)
         graph = dense_graph(rng)
         odd = Graph(

@@ -1,5 +1,8 @@
 """Prune, quantize and sparsify exported neural network weights, and run them on a CPU."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import jobs
 from ._core import version as __version__
 from .compression.compressor import Compressed, compress
@@ -16,6 +19,16 @@ from .runtime.linear import PackedLinear
 from .runtime.threads import set_num_threads
 from .weights import QuantizedWeight, SparseWeight
 
+if TYPE_CHECKING:
+    from . import graph, nn, training
+    from .nn.saving import load
+    from .runtime.session import Session
+    from .training.fitting import fit
+
+# What whoever only compresses need not wait for: it is imported when it is first used.
+_LATER = {"Session": "runtime.session", "fit": "training.fitting", "load": "nn.saving"}
+_LATER_PACKAGES = ("graph", "nn", "training")
+
 __all__ = [
     "Compressed",
     "FormatError",
@@ -26,17 +39,38 @@ __all__ = [
     "QuantizedWeight",
     "Recipe",
     "Report",
+    "Session",
     "SparseWeight",
     "SparsifyStep",
     "__version__",
     "compress",
     "compress_file",
+    "fit",
+    "graph",
     "jobs",
     "kernel_info",
+    "load",
+    "nn",
     "prune",
     "quantize",
     "read",
     "set_num_threads",
     "sparsify",
+    "training",
     "write",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    elif name in _LATER_PACKAGES:
+        value = import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, *_LATER_PACKAGES})

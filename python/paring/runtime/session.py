@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..graph.nodes import Graph
 from ..graph.operators import Array
 from ..graph.passes.batch_norm_folding import fold_batch_norm
 from ..graph.passes.constant_folding import fold_constants
+from ..nn.saving import load
 from .lowering import lower
 from .steps import Step
 from .threads import set_num_threads
@@ -29,8 +32,8 @@ class Session:
 
     Parameters
     ----------
-    model : Graph, or an object with one
-        A graph, or anything with a ``graph`` attribute.
+    model : Model, Graph, or path
+        A `paring.nn.Model`, a graph, or a file that `Model.save` has written.
     num_threads : int, optional
         Threads of the kernels in the whole process, as `paring.set_num_threads` sets them; by default left alone.
 
@@ -44,6 +47,10 @@ class Session:
     ------
     TypeError
         If `model` is nothing that can be run.
+    FormatError
+        If a file holds no model.
+    OSError
+        If it cannot be read.
     ValueError
         If the graph makes no sense: a circle, a value nobody gives, an operator that is not known (named).
 
@@ -58,7 +65,7 @@ class Session:
     array([[0., 2.]], dtype=float32)
     """
 
-    def __init__(self, model: Graph | Any, num_threads: int | None = None) -> None:
+    def __init__(self, model: Graph | str | os.PathLike[str] | Any, num_threads: int | None = None) -> None:
         graph = _graph_of(model)
         check_graph(graph)
         if num_threads is not None:
@@ -135,12 +142,17 @@ class Session:
 
 
 def _graph_of(model: Any) -> Graph:
-    if isinstance(model, Graph):
-        return model
-    graph = getattr(model, "graph", None)
+    if isinstance(model, str | os.PathLike):
+        if Path(model).suffix.lower() == ".onnx":
+            raise ValueError(
+                f"{Path(model)}: expected a file that Model.save has written; of an ONNX file paring.read reads the "
+                "weights, and nothing reads the graph yet"
+            )
+        return load(model).graph
+    graph = model if isinstance(model, Graph) else getattr(model, "graph", None)
     if isinstance(graph, Graph):
         return graph
-    raise TypeError(f"model: expected a Graph, or something with one, got {type(model).__name__}")
+    raise TypeError(f"model: expected a paring.nn.Model, a Graph, or a path, got {type(model).__name__}")
 
 
 def _last_uses(steps: list[Step], outputs: tuple[str, ...]) -> list[list[str]]:
