@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -62,39 +63,56 @@ def medians(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[st
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+@dataclass(frozen=True)
+class Row:
+    """One case, in milliseconds."""
+
+    threads: int
+    label: str
+    ours: float
+    masked: float
+    theirs: float | None
+
+
+def measure_all(threads: Sequence[int], size: int, rounds: int) -> Iterator[Row]:
+    """Yield a row for every case."""
+    try:
+        import torch
+    except ImportError:
+        torch = None
+    for count in threads:
+        paring.set_num_threads(count)
+        if torch is not None:
+            torch.set_num_threads(count)
+        for label, (optimizer, name, torch_options) in CASES.items():
+            candidates = {
+                "paring": our_step(optimizer, size, masked=False),
+                "masked": our_step(optimizer, size, masked=True),
+            }
+            if torch is not None:
+                candidates["torch"] = their_step(torch, name, torch_options, size)
+            found = {key: value * 1e3 for key, value in medians(candidates, rounds).items()}
+            yield Row(count, label, found["paring"], found["masked"], found.get("torch"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=25_000_000, help="elements of the one tensor")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    try:
-        import torch
-    except ImportError:
-        torch = None
     print(f"{options.size:,} float32, medians of {options.rounds} rounds in turn, milliseconds")
     print(
         f"{'threads':>7}  {'':16}{'torch fused':>12}{'paring':>10}{'masked':>10}{'theirs/ours':>13}{'mask costs':>12}"
     )
-    for threads in options.threads:
-        paring.set_num_threads(threads)
-        if torch is not None:
-            torch.set_num_threads(threads)
-        for label, (optimizer, name, torch_options) in CASES.items():
-            candidates = {
-                "paring": our_step(optimizer, options.size, masked=False),
-                "masked": our_step(optimizer, options.size, masked=True),
-            }
-            if torch is not None:
-                candidates["torch"] = their_step(torch, name, torch_options, options.size)
-            found = medians(candidates, options.rounds)
-            theirs = found.get("torch")
-            shown = "-" if theirs is None else f"{theirs * 1e3:.3f}"
-            ratio = "-" if theirs is None else f"{theirs / found['paring']:.2f}x"
-            print(
-                f"{threads:>7}  {label:16}{shown:>12}{found['paring'] * 1e3:>10.3f}{found['masked'] * 1e3:>10.3f}"
-                f"{ratio:>13}{found['masked'] / found['paring'] - 1:>12.1%}"
-            )
+    for row in measure_all(options.threads, options.size, options.rounds):
+        shown = "-" if row.theirs is None else f"{row.theirs:.3f}"
+        ratio = "-" if row.theirs is None else f"{row.theirs / row.ours:.2f}x"
+        print(
+            f"{row.threads:>7}  {row.label:16}{shown:>12}{row.ours:>10.3f}{row.masked:>10.3f}"
+            f"{ratio:>13}{row.masked / row.ours - 1:>12.1%}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import argparse
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ CALM_SECONDS = (
 OPTIMIZERS: dict[str, Optimizer] = {"momentum": SGD(0.01, 0.9, "pytorch"), "Adam": Adam(1e-3)}
 
 
-def lenet_300_100() -> nn.Model:
+def lenet_300_100(seed: int = 0) -> nn.Model:
     layers = nn.Sequential(
         nn.Flatten(),
         nn.Linear(784, 300),
@@ -45,10 +46,10 @@ def lenet_300_100() -> nn.Model:
         nn.ReLU(),
         nn.Linear(100, 10),
     )
-    return nn.Model(layers, (None, 1, 28, 28))
+    return nn.Model(layers, (None, 1, 28, 28), seed=seed)
 
 
-def lenet_5() -> nn.Model:
+def lenet_5(seed: int = 0) -> nn.Model:
     layers = nn.Sequential(
         nn.Conv2d(1, 20, 5),
         nn.MaxPool2d(2),
@@ -59,10 +60,10 @@ def lenet_5() -> nn.Model:
         nn.ReLU(),
         nn.Linear(500, 10),
     )
-    return nn.Model(layers, (None, 1, 28, 28))
+    return nn.Model(layers, (None, 1, 28, 28), seed=seed)
 
 
-NETS: dict[str, Callable[[], nn.Model]] = {"LeNet-300-100": lenet_300_100, "LeNet-5": lenet_5}
+NETS: dict[str, Callable[..., nn.Model]] = {"LeNet-300-100": lenet_300_100, "LeNet-5": lenet_5}
 
 
 def make_batches(size: int) -> list[tuple[Any, Any]]:
@@ -211,51 +212,87 @@ def fastest_product() -> float:
     return 2 * 480**3 / min(slot(lambda: _core.matrix_product(a, b, out) or 0.0) for _ in range(5)) * 1e-9
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--batch", type=int, nargs="+", default=[64, 256])
-    options = parser.parse_args()
-    try:
-        import torch
-    except ImportError:
-        torch = None
-    print(f"medians of {options.rounds} rounds in turn, milliseconds a step; {cpu_model()}")
-    print(
-        f"{'threads':>7} {'network':14}{'batch':>6} {'optimizer':10}{'torch':>8} {'(variant)':22}{'paring':>8}"
-        f"{'theirs/ours':>13}{'products':>10}{'GFLOP/s':>9}{'fastest':>9}"
-    )
-    for threads in options.threads:
-        paring.set_num_threads(threads)
-        if torch is not None:
-            torch.set_num_threads(threads)
-        with threadpool_limits(threads, "blas"):
-            for net, size, name in itertools.product(NETS, options.batch, OPTIMIZERS):
-                print(
-                    f"{threads:>7} {net:14}{size:>6} {name:10}{measure(torch, net, size, name, options.rounds)}",
-                    flush=True,
-                )
+@dataclass(frozen=True)
+class Row:
+    """One case: milliseconds a step of both, and what ours is made of."""
+
+    threads: int
+    net: str
+    batch: int
+    optimizer: str
+    ours: float
+    theirs: float | None
+    variant: str
+    ratio: float | None
+    product_share: float
+    product_speed: float
+    fastest_speed: float
 
 
-def measure(torch: Any, net: str, size: int, name: str, rounds: int) -> str:
-    """Return the columns of one row."""
-    batches, optimizer = make_batches(size), OPTIMIZERS[name]
-    ours = our_step(net, optimizer, batches)
-    theirs = {} if torch is None else their_steps(torch, net, name, batches)
+def measure(torch: Any, threads: int, net: str, batch: int, optimizer: str, rounds: int) -> Row:
+    """Measure one case; threads are set already."""
+    batches, settings = make_batches(batch), OPTIMIZERS[optimizer]
+    ours = our_step(net, settings, batches)
+    theirs = {} if torch is None else their_steps(torch, net, optimizer, batches)
     compare(ours, theirs)
     times: dict[str, list[float]] = {key: [] for key in ("", *theirs)}
     for _ in range(rounds):
         for key, step in {"": ours, **theirs}.items():
             times[key].append(slot(step))
     medians = {key: statistics.median(values) * 1e3 for key, values in times.items()}
-    share, speed = product_share(net, optimizer, batches)
-    end = f"{share:>10.0%}{speed:>9.0f}{fastest_product():>9.0f}"
-    if not theirs:
-        return f"{'-':>8} {'':22}{medians['']:>8.3f}{'-':>13}{end}"
-    best = min(theirs, key=lambda key: medians[key])
-    ratio = statistics.median(t / o for t, o in zip(times[best], times[""], strict=True))
-    return f"{medians[best]:>8.3f} {best:22}{medians['']:>8.3f}{ratio:>12.2f}x{end}"
+    share, speed = product_share(net, settings, batches)
+    best = min(theirs, key=lambda key: medians[key], default="")
+    ratio = statistics.median(t / o for t, o in zip(times[best], times[""], strict=True)) if best else None
+    return Row(
+        threads=threads,
+        net=net,
+        batch=batch,
+        optimizer=optimizer,
+        ours=medians[""],
+        theirs=medians[best] if best else None,
+        variant=best,
+        ratio=ratio,
+        product_share=share,
+        product_speed=speed,
+        fastest_speed=fastest_product(),
+    )
+
+
+def measure_all(threads: Sequence[int], batches: Sequence[int], rounds: int) -> Iterator[Row]:
+    """Yield a row for every case."""
+    try:
+        import torch
+    except ImportError:
+        torch = None
+    for count in threads:
+        paring.set_num_threads(count)
+        if torch is not None:
+            torch.set_num_threads(count)
+        with threadpool_limits(count, "blas"):
+            for net, batch, optimizer in itertools.product(NETS, batches, OPTIMIZERS):
+                yield measure(torch, count, net, batch, optimizer, rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--batch", type=int, nargs="+", default=[64, 256])
+    options = parser.parse_args()
+    print(f"medians of {options.rounds} rounds in turn, milliseconds a step; {cpu_model()}")
+    print(
+        f"{'threads':>7} {'network':14}{'batch':>6} {'optimizer':10}{'torch':>8} {'(variant)':22}{'paring':>8}"
+        f"{'theirs/ours':>13}{'products':>10}{'GFLOP/s':>9}{'fastest':>9}"
+    )
+    for row in measure_all(options.threads, options.batch, options.rounds):
+        theirs = "-" if row.theirs is None else f"{row.theirs:.3f}"
+        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}x"
+        case = f"{row.threads:>7} {row.net:14}{row.batch:>6} {row.optimizer:10}"
+        print(
+            f"{case}{theirs:>8} {row.variant:22}{row.ours:>8.3f}"
+            f"{ratio:>13}{row.product_share:>10.0%}{row.product_speed:>9.0f}{row.fastest_speed:>9.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

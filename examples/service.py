@@ -4,7 +4,8 @@
     python examples/service.py model.safetensors [--port 8000] [--threads 1]
 
 The file is what ``paring.nn.Model.save`` writes, compressed or not. A request is JSON,
-``{"inputs": {"input": [[...]]}}``, and so is the answer, ``{"outputs": {"output": [[...]]}}``; ``GET /`` says which inputs are expected.
+``{"inputs": {"input": [[...]]}}``, and so is the answer, ``{"outputs": {"output": [[...]]}}``;
+``GET /`` says which inputs are expected.
 
 A session lets go of Python's lock while it computes, so callers run side by side: give each call one kernel thread
 (``--threads 1``) where there are many callers, and more where there is one that waits.
