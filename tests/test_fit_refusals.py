@@ -1,6 +1,12 @@
 """What `fit` refuses, what it does when numbers leave the finite ones, and how it ends when it is interrupted."""
 
+import random
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -289,3 +295,35 @@ def test_measuring_refuses():
         measure(net(), (X, None), metrics=[accuracy])
     with pytest.raises(ValueError, match="data: expected shape"):
         measure(net(), (DATA[0][:, :2], Y), metrics=[accuracy])
+
+
+CHILD = """
+import sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+from test_fit import HELD, bytes_of, net, train
+model = net(0.2, norm=True)
+print("ready", flush=True)
+history = train(model, epochs=100_000, validation=HELD)
+assert history.interrupted and history.stopped == "interrupted"
+assert np.isfinite(np.frombuffer(bytes_of(model), np.float32)).all()
+again = net(0.2, norm=True)
+if history.best_epoch is not None:
+    train(again, epochs=history.best_epoch + 1, validation=HELD)
+    assert bytes_of(model) == bytes_of(again)
+print("best", history.best_epoch)
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_interrupt_at_any_moment(seed):
+    code = CHILD.format(tests=str(Path(__file__).parent))
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    assert child.stdout.readline() == b"ready\n"
+    time.sleep(0.1 + random.Random(seed).random())
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err.decode()
+    assert out.startswith(b"best ")
