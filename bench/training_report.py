@@ -129,7 +129,8 @@ Measured {where}.
 
 Forward, cross-entropy, backward and optimizer on random images (`bench/training_step.py`): medians of {rounds}
 rounds in turn in one process. PyTorch's column is the fastest of its variants (as it comes, fused optimizer,
-channels_last too). Products are matrix products and convolutions; the fastest product is one whose operands lie in the caches.
+channels_last too). Products are matrix products and convolutions; the fastest product is one whose operands lie in
+the caches.
 
 {steps}
 

@@ -1,6 +1,7 @@
 """`paring plan`, `run` and `finish`: jobs that other machines may do, and what is refused."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -182,3 +183,12 @@ def test_one_file_is_one_job(capsys, tmp_path, checkpoint, weights):
     for command in next_commands(out):
         run_well(capsys, *command.split()[1:])
     assert paring.read(tmp_path / "small.npz")["b.weight"] == paring.quantize(weights["b.weight"])
+
+
+def test_names_of_files_that_are_no_unicode(weights, tmp_path):
+    name = os.fsdecode(b"caf\xff.safetensors")
+    paring.write(tmp_path / name, weights)
+    assert main(["plan", name, "-o", os.fsdecode(b"out\xff"), "--jobs-file", "jobs.json"]) == 0
+    assert main(["run", "jobs.json", "--job", "0"]) == 0
+    assert main(["finish", "jobs.json"]) == 0
+    assert paring.read(tmp_path / os.fsdecode(b"out\xff"))["a.weight"].bits == 8

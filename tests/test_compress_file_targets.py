@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 
 import numpy as np
 import pytest
@@ -104,6 +105,24 @@ class TestUnfinishedFiles:
 
 
 class TestFolders:
+    def test_too_many_open_files_are_not_the_file_s_fault(self, tmp_path):
+        folder = write_checkpoint(tmp_path / "many", random_weights(layers=30), shards=60)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
+        try:
+            with pytest.raises(OSError, match="Too many open files") as found:
+                paring.read(folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert not isinstance(found.value, paring.FormatError)
+
+    def test_a_config_of_an_earlier_model_says_nothing_of_this_one(self, source, file, tmp_path):
+        (source / "config.json").write_text('{"model_type": "x"}')
+        paring.compress_file(source, tmp_path / "out", "int4")
+        assert "quantization_config" in json.loads((tmp_path / "out/config.json").read_text())
+        paring.compress_file(file, tmp_path / "out", Recipe([PruneStep(sparsity=0.5)]))
+        assert json.loads((tmp_path / "out/config.json").read_text()) == {"model_type": "x"}
+
     def test_a_config_that_is_too_long(self, source, tmp_path, monkeypatch):
         (source / "config.json").write_text('{"a": 1}')
         monkeypatch.setattr("paring.jobs.model_folder.DEFAULT_LIMITS", paring.Limits(header_bytes=7))

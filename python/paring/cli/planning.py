@@ -230,7 +230,7 @@ def finish_jobs(jobs_file: Path, as_json: bool) -> None:
 
 
 def _read_jobs(jobs_file: Path) -> list[Job]:
-    document = parse_object(jobs_file.read_bytes(), str(jobs_file))
+    document = parse_object(jobs_file.read_bytes(), str(jobs_file), with_paths=True)
     jobs = document.get("jobs")
     if document.get("schema_version") != SCHEMA_VERSION or not isinstance(jobs, list) or not jobs:
         raise ValueError(f"{jobs_file}: expected what paring plan of this version writes")

@@ -14,14 +14,16 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import FormatError
 
-__all__ = ["inside_parts", "open_inside"]
+__all__ = ["OF_THE_MACHINE", "inside_parts", "open_inside"]
 
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Nobody waits for the other end of a pipe that took the file's place just now.
 FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 DRIVE = re.compile(r"[A-Za-z]:")
 CACHE_ROOT = re.compile(r"(models|datasets)--.+", re.DOTALL)
-OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE)  # errors that say nothing about the file
+OF_THE_MACHINE = (errno.EMFILE, errno.ENFILE)
+"""Errors that say nothing about a file: too many are open."""
+
 SNAPSHOTS, BLOBS = "snapshots", "blobs"
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import FormatError
 from .arrays import TensorInfo, map_file, opening_through
-from .containment import inside_parts, open_inside
+from .containment import OF_THE_MACHINE, inside_parts, open_inside
 from .limits import Limits
 from .strict_json import parse_object, string_map
 from .weight_file import TensorFile
@@ -132,4 +132,6 @@ def _open(index: Path, name: str, limits: Limits, open_shard: OpenShard) -> Tens
     except FormatError:
         raise
     except (ValueError, OSError) as error:  # of a suffix no reader has; that cannot be read
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+            raise
         raise FormatError(f"{index}: expected a shard {name}, got {error}") from error

@@ -23,11 +23,16 @@ def is_unicode(text: str) -> bool:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        for text in (key, value):
+    for pair in pairs:
+        for text in pair:
             if isinstance(text, str) and not is_unicode(text):
                 raise ValueError(f"expected Unicode text, got half of a surrogate pair: {text!a}")
+    return _any_object(pairs)
+
+
+def _any_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
         if key in result:
             raise ValueError(f"expected every key once, got {key!r} twice")
         result[key] = value
@@ -38,11 +43,16 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"expected JSON numbers, got {name}")
 
 
-def parse_object(text: bytes | str, where: str) -> dict[str, Any]:
-    """Return the JSON object in `text` (bytes: UTF-8); FormatError starting with `where` otherwise."""
+def parse_object(text: bytes | str, where: str, *, with_paths: bool = False) -> dict[str, Any]:
+    """Return the JSON object in `text` (bytes: UTF-8); FormatError starting with `where` otherwise.
+
+    Half of a surrogate pair is admitted `with_paths`: names of files need not be Unicode, and Python has them so.
+    """
     try:
         decoded = text if isinstance(text, str) else text.decode()
-        result = json.loads(decoded, object_pairs_hook=_object, parse_constant=_constant)
+        result = json.loads(
+            decoded, object_pairs_hook=_any_object if with_paths else _object, parse_constant=_constant
+        )
     except UnicodeDecodeError as error:
         raise FormatError(
             f"{where}: expected UTF-8, got byte {error.object[error.start]:#04x} at {error.start}"

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..compression.report import Report
 from ..formats.arrays import TensorInfo
-from ..formats.compressed_tensors.config import CONFIG_KEY, quantization_config
+from ..formats.compressed_tensors.config import CONFIG_KEY, merge_config, quantization_config
 from ..formats.compressed_tensors.config_file import CONFIG_NAME, read_config
 from ..formats.limits import DEFAULT_LIMITS
 from ..formats.readers import open_tensors
@@ -137,6 +137,12 @@ def _folder_documents(
         if merged is not None:
             documents[CONFIG_NAME] = merged
         copy_other_files(folder, staging.target)
+    else:
+        # What an earlier model left beside would say of these weights what is true of those.
+        config = read_config(staging.target, DEFAULT_LIMITS, str(staging.target))
+        if config is not None and CONFIG_KEY in config:
+            quantization = quantization_config(descriptions, tensors, None)
+            documents[CONFIG_NAME] = merge_config(config, quantization)
     documents[REPORT_NAME] = {
         "schema_version": 1,
         "report": report.to_dict(),
