@@ -217,7 +217,14 @@ class TestScores:
         assert history.completed_epochs == history.best_epoch + 6 < 400
 
     def test_a_metric_is_watched(self):
-        history = train(net(), epochs=5, validation=HELD, metrics=[accuracy], watch="accuracy")
+        history = train(
+            net(),
+            epochs=5,
+            validation=HELD,
+            metrics=[accuracy],
+            watch="accuracy",
+            stop=EarlyStopping(5, mode="max"),
+        )
         assert history.best_epoch == int(history["accuracy"].argmax())
 
     def test_a_plateau_lowers_the_rate(self):
@@ -307,7 +314,16 @@ class TestHistory:
         history = train(net(), validation=HELD, metrics=[accuracy])
         history.steps["loss"][0] = float("nan")
         again = History.from_dict(history.to_dict())
-        assert repr(again) == repr(history)
+        assert again.to_dict() == history.to_dict()
+        assert np.isnan(again["steps.loss"][0])
+
+    def test_in_a_line(self):
+        history = train(net(), validation=HELD)
+        loss, held = (history[name][history.best_epoch] for name in ("loss", "validation_loss"))
+        assert repr(history) == (
+            f"<History: 22 steps, 2 epochs, epoch 2 the best, loss {loss:.4g}, validation_loss {held:.4g}>"
+        )
+        assert repr(History()) == "<History: 0 steps, 0 epochs>"
 
     def test_unknown_series(self):
         with pytest.raises(

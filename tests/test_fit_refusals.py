@@ -74,13 +74,18 @@ IDENTITY = nn.Model(nn.Flatten(), (None, 6))
         (
             {"stop": EarlyStopping(2), "mode": "max"},
             ValueError,
-            "stop: expected mode 'max' as 'loss' is watched, got 'min'",
+            "stop: expected mode 'max', by which 'loss' is watched, got 'min'",
+        ),
+        (
+            {"stop": EarlyStopping(2), "validation": HELD, "metrics": [accuracy], "watch": "accuracy"},
+            ValueError,
+            "stop: expected mode 'max', by which 'accuracy' is watched, got 'min': give it the same, or fit mode='min'",
         ),
         ({"plateau": 0.1}, TypeError, "plateau: expected a ReduceOnPlateau or a ScoreSchedule, got float"),
         (
             {"plateau": ReduceOnPlateau(0.1, mode="max")},
             ValueError,
-            "plateau: expected mode 'min' as 'loss' is watched, got 'max'",
+            "plateau: expected mode 'min', by which 'loss' is watched, got 'max'",
         ),
         ({"keep_best": 1}, TypeError, "keep_best: expected True, False or None, got int"),
         (
@@ -151,6 +156,11 @@ def test_arguments(options, error, message):
             "data: expected an array of float32 for input 'input', got float64",
         ),
         (({"x": X}, Y), ValueError, "data: expected inputs input, got x"),
+        (
+            (X.tolist(), Y),
+            TypeError,
+            "data: expected an array, or a tuple of arrays, for the inputs, got list of list",
+        ),
         (((X, X), Y), ValueError, r"data: expected 1 inputs \(input\), got 2"),
         (X, TypeError, r"data: expected \(inputs, targets\), or an iterable of such batches, got ndarray"),
         (

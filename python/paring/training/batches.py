@@ -207,6 +207,13 @@ def _check_examples(
         arrays = {name: inputs[name] for name in names}
     else:
         items = tuple(_as_items(inputs))
+        odd = next((item for item in items if not isinstance(item, np.ndarray)), None)
+        if odd is not None:
+            kind = type(inputs).__name__
+            inside = f" of {type(odd).__name__}" if isinstance(inputs, tuple | list) else ""
+            raise TypeError(
+                f"{label}: expected an array, or a tuple of arrays, for the inputs, got {kind}{inside}"
+            )
         if len(items) != len(names):
             raise ValueError(f"{label}: expected {len(names)} inputs ({', '.join(names)}), got {len(items)}")
         arrays = dict(zip(names, items, strict=True))

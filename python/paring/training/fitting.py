@@ -85,7 +85,8 @@ def fit(
         The score that decides what is best: "validation_loss" (the default where there is validation data), "loss", or
         the name of a metric.
     mode : {"min", "max"}, optional
-        Which scores are good; by default that of `stop`, or "min" for losses and "max" for metrics.
+        Which scores are good; by default "min" for losses and errors, "max" for other metrics. `stop` and `plateau`
+        must have the same.
     stop : EarlyStopping, optional
     plateau : ReduceOnPlateau or another of `paring.training.plateau`, optional
         Sets the learning rate in place of the optimizer's; groups with rates of their own keep them.
@@ -246,11 +247,14 @@ def _check_watch(
     if keep_best is not None and not isinstance(keep_best, bool):
         raise TypeError(f"keep_best: expected True, False or None, got {type(keep_best).__name__}")
     if mode is None:
-        mode = stop.mode if stop is not None else "min" if name.endswith("loss") else "max"
+        mode = "min" if name.endswith("loss") or "error" in name else "max"
     check_mode(mode)
     for label, other in (("stop", stop), ("plateau", plateau)):
         own = getattr(other, "mode", None)
         if own is not None and own != mode:
-            raise ValueError(f"{label}: expected mode {mode!r} as {name!r} is watched, got {own!r}")
+            raise ValueError(
+                f"{label}: expected mode {mode!r}, by which {name!r} is watched, got {own!r}: give it the same, "
+                f"or fit mode={own!r}"
+            )
     judge = stop if stop is not None else EarlyStopping(FOREVER, mode=mode)
     return Watch(name, judge, stop is not None, validates if keep_best is None else keep_best, plateau)

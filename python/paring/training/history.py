@@ -19,7 +19,7 @@ __all__ = ["History"]
 Float64 = npt.NDArray[np.float64]
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """Losses, rates and scores of a run.
 
@@ -58,6 +58,16 @@ class History:
             known = [*self.epochs, *(f"steps.{key}" for key in self.steps)]
             raise KeyError(f"{name!r}: expected one of {', '.join(known)}")
         return np.array(found, np.float64)
+
+    def __repr__(self) -> str:
+        """Return what the run came to in a line."""
+        best = "" if self.best_epoch is None else f", epoch {self.best_epoch + 1} the best"
+        place = -1 if self.best_epoch is None else self.best_epoch
+        scores = "".join(f", {name} {values[place]:.4g}" for name, values in self.epochs.items() if values)
+        end = f", stopped: {self.stopped}" if self.stopped else ""
+        return (
+            f"<History: {len(self.steps['loss'])} steps, {self.completed_epochs} epochs{best}{scores}{end}>"
+        )
 
     @property
     def completed_epochs(self) -> int:
