@@ -23,10 +23,16 @@ if TYPE_CHECKING:
     from . import graph, nn, training
     from .nn.saving import load
     from .runtime.session import Session
+    from .training.distillation import distill
     from .training.fitting import fit
 
 # What whoever only compresses need not wait for: it is imported when it is first used.
-_LATER = {"Session": "runtime.session", "fit": "training.fitting", "load": "nn.saving"}
+_LATER = {
+    "Session": "runtime.session",
+    "distill": "training.distillation",
+    "fit": "training.fitting",
+    "load": "nn.saving",
+}
 _LATER_PACKAGES = ("graph", "nn", "training")
 
 __all__ = [
@@ -45,6 +51,7 @@ __all__ = [
     "__version__",
     "compress",
     "compress_file",
+    "distill",
     "fit",
     "graph",
     "jobs",

@@ -7,6 +7,7 @@ from .batch_norm import reestimate_batch_norm
 from .batches import Batch
 from .callbacks import Callback
 from .clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
+from .distillation import Distillation, distill
 from .divergence import DivergedError
 from .fitting import fit
 from .history import History
@@ -46,6 +47,7 @@ __all__ = [
     "ClipByValue",
     "CosineSimilarityLoss",
     "CrossEntropy",
+    "Distillation",
     "DivergedError",
     "EarlyStopping",
     "ElasticNet",
@@ -65,6 +67,7 @@ __all__ = [
     "ScoreSchedule",
     "accuracy",
     "cosine_similarity",
+    "distill",
     "fit",
     "mean_squared_error",
     "measure",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,15 @@ import numpy.typing as npt
 
 from ..graph.nodes import Graph, Input
 
-__all__ = ["Batch", "Batches", "split_arrays", "take_batches"]
+__all__ = [
+    "ArrayBatches",
+    "Batch",
+    "Batches",
+    "check_examples",
+    "choose_share",
+    "split_arrays",
+    "take_batches",
+]
 
 Array = npt.NDArray[Any]
 
@@ -29,10 +37,13 @@ class Batch:
         By the names of the graph's inputs, examples along the first axis.
     targets : ndarray or None
         None where the objective needs none.
+    extras : dict of str to ndarray
+        What else belongs to these examples, such as a teacher's outputs.
     """
 
     inputs: dict[str, Array]
     targets: Array | None
+    extras: dict[str, Array] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -56,7 +67,7 @@ class Batches(ABC):
 
 
 class ArrayBatches(Batches):
-    """Batches cut from arrays."""
+    """Batches cut from arrays, `extras` among them."""
 
     def __init__(
         self,
@@ -65,8 +76,9 @@ class ArrayBatches(Batches):
         batch_size: int,
         seed: int | None,
         never_one: bool = False,
+        extras: dict[str, Array] | None = None,
     ) -> None:
-        self._arrays, self._targets = inputs, targets
+        self._arrays, self._targets, self._extras = inputs, targets, extras or {}
         self._batch_size, self._seed = batch_size, seed
         self._size = len(next(iter(inputs.values())))
         self._bounds = list(range(0, self._size, batch_size))
@@ -82,10 +94,15 @@ class ArrayBatches(Batches):
         for first, last in zip(self._bounds[start:-1], self._bounds[start + 1 :], strict=True):
             chosen: Any = slice(first, last) if order is None else order[first:last]
             inputs = {name: array[chosen] for name, array in self._arrays.items()}
-            yield Batch(inputs, None if self._targets is None else self._targets[chosen])
+            extras = {name: array[chosen] for name, array in self._extras.items()}
+            yield Batch(inputs, None if self._targets is None else self._targets[chosen], extras)
 
     def to_dict(self) -> dict[str, Any]:
-        arrays = {**self._arrays, **({} if self._targets is None else {"targets": self._targets})}
+        arrays = {
+            **self._arrays,
+            **self._extras,
+            **({} if self._targets is None else {"targets": self._targets}),
+        }
         return {
             "arrays": {name: [array.dtype.name, *array.shape] for name, array in arrays.items()},
             "batch_size": self._batch_size,
@@ -107,7 +124,7 @@ class GivenBatches(Batches):
             if not isinstance(item, tuple | list) or len(item) != 2:
                 kind = type(item).__name__
                 raise TypeError(f"data: expected batches (inputs, targets), got {kind} as number {place}")
-            inputs, targets = _check_examples(item[0], item[1], self._inputs, f"batch {place}")
+            inputs, targets = check_examples(item[0], item[1], self._inputs, f"batch {place}")
             yield Batch(inputs, targets)
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,8 +156,10 @@ def take_batches(
     TypeError, ValueError
         If arrays are missing, empty, of different lengths, or do not fit the inputs of the graph.
     """
+    if isinstance(data, Batches):
+        return data
     if isinstance(data, tuple) and len(data) == 2:
-        inputs, targets = _check_examples(data[0], data[1], graph.inputs, label)
+        inputs, targets = check_examples(data[0], data[1], graph.inputs, label)
         return ArrayBatches(inputs, targets, batch_size, seed, never_one)
     if isinstance(data, Iterator):
         raise TypeError(
@@ -167,14 +186,7 @@ def split_arrays(data: Any, share: float, seed: int) -> tuple[Any, Any]:
     first = next(iter(_as_items(data[0])), data[0])
     if not isinstance(first, np.ndarray) or not first.ndim:
         raise TypeError(f"data: expected arrays, got {type(first).__name__}")
-    size = len(first)
-    count = math.floor(size * share + 0.5)
-    if not 0 < count < size:
-        raise ValueError(
-            f"validation: expected a share that leaves examples on both sides, got {count} of {size}"
-        )
-    chosen = np.zeros(size, np.bool_)
-    chosen[np.random.default_rng([seed, 2**32]).permutation(size)[:count]] = True
+    chosen = choose_share(len(first), share, seed)
 
     def part(where: Any) -> Any:
         inputs, targets = data
@@ -189,13 +201,25 @@ def split_arrays(data: Any, share: float, seed: int) -> tuple[Any, Any]:
     return part(~chosen), part(chosen)
 
 
+def choose_share(size: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Return which examples a random share is; ValueError if it is none, or all of them."""
+    count = math.floor(size * share + 0.5)
+    if not 0 < count < size:
+        raise ValueError(
+            f"validation: expected a share that leaves examples on both sides, got {count} of {size}"
+        )
+    chosen = np.zeros(size, np.bool_)
+    chosen[np.random.default_rng([seed, 2**32]).permutation(size)[:count]] = True
+    return chosen
+
+
 def _as_items(inputs: Any) -> Iterable[Any]:
     if isinstance(inputs, Mapping):
         return inputs.values()
     return inputs if isinstance(inputs, tuple | list) else (inputs,)
 
 
-def _check_examples(
+def check_examples(
     inputs: Any, targets: Any, expected: Sequence[Input], label: str
 ) -> tuple[dict[str, Array], Array | None]:
     names = [value.name for value in expected]
