@@ -10,6 +10,7 @@ from .clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
 from .distillation import Distillation, distill
 from .divergence import DivergedError
 from .fitting import fit
+from .gradual_pruning import GradualPruning
 from .history import History
 from .losses import (
     BinaryCrossEntropy,
@@ -51,6 +52,7 @@ __all__ = [
     "DivergedError",
     "EarlyStopping",
     "ElasticNet",
+    "GradualPruning",
     "GroupLasso",
     "History",
     "Huber",

@@ -1,4 +1,4 @@
-"""Whose outputs a student learns: a model, a function, a PyTorch module, outputs computed before, or several of these."""
+"""Whose outputs a student learns: a model, a function, a PyTorch module, outputs computed before, or several."""
 
 from __future__ import annotations
 

@@ -93,15 +93,28 @@ class Trainer:
         """Updates done in all."""
         return self.stepper.state.step
 
+    @property
+    def steps(self) -> int | None:
+        """How many updates there will be in all epochs; None if the data does not say."""
+        return None if self.data.count is None else math.ceil(self.data.count / self.accumulate) * self.epochs
+
     def set_masks(self, masks: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep weights at zero where a mask is False, from now on.
+
+        The best weights so far were found under other masks: with new ones, looking for the best begins anew.
 
         Raises
         ------
         TypeError, ValueError
             If a name is none of a trained weight, or a mask is no array of bool in its shape.
         """
-        self.stepper.set_masks(check_masks(masks, self.stepper.weights))
+        checked = check_masks(masks, self.stepper.weights)
+        own = self.stepper.masks
+        same = checked.keys() == own.keys() and all(np.array_equal(checked[name], own[name]) for name in own)
+        self.stepper.set_masks(checked)
+        if not same:
+            self.best, self.history.best_epoch = {}, None
+            self.judged = self.watch.judge.start()
 
     def stop(self, reason: str) -> None:
         """End training after this step, or after this epoch if that is where it is said."""
