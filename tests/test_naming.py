@@ -102,7 +102,7 @@ def test_members_of_public_classes_have_docstrings(name):
     silent = []
     for member, attribute in vars(PUBLIC[name]).items():
         function = getattr(attribute, "fget", None) or getattr(attribute, "__func__", attribute)
-        if not member.startswith("_") and inspect.isfunction(function) and not inspect.getdoc(function):
+        if not member.startswith("_") and inspect.isfunction(function) and not inspect.getdoc(attribute):
             silent.append(member)
     assert silent == []
 

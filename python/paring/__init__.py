@@ -1,7 +1,7 @@
 """Prune, quantize and sparsify exported neural network weights, and run them on a CPU."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import importlib
+import typing
 
 from . import jobs
 from ._core import version as __version__
@@ -19,10 +19,11 @@ from .runtime.linear import PackedLinear
 from .runtime.threads import set_num_threads
 from .weights import QuantizedWeight, SparseWeight
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from . import graph, nn, training
     from .nn.saving import load
     from .runtime.session import Session
+    from .training.accuracy_pruning import prune_to_accuracy
     from .training.distillation import distill
     from .training.fitting import fit
 
@@ -32,6 +33,7 @@ _LATER = {
     "distill": "training.distillation",
     "fit": "training.fitting",
     "load": "nn.saving",
+    "prune_to_accuracy": "training.accuracy_pruning",
 }
 _LATER_PACKAGES = ("graph", "nn", "training")
 
@@ -59,6 +61,7 @@ __all__ = [
     "load",
     "nn",
     "prune",
+    "prune_to_accuracy",
     "quantize",
     "read",
     "set_num_threads",
@@ -68,11 +71,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     if name in _LATER:
-        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        value = getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
     elif name in _LATER_PACKAGES:
-        value = import_module(f"{__name__}.{name}")
+        value = importlib.import_module(f"{__name__}.{name}")
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -263,14 +263,18 @@ class Model:
             raise ValueError(f"expected a model of float32 to compress, got {self.dtype}")
         weights = {name: self.graph.initializers[name] for name in self.weights}
         compressed = compress(weights, recipe, progress=progress)
-        initializers = {
-            name: weight.copy() if isinstance(weight, np.ndarray) else weight
-            for name, weight in {**self.graph.initializers, **compressed}.items()
-        }
-        graph = Graph(self.graph.nodes, initializers, self.graph.inputs, self.graph.outputs)
-        model = make_model(graph, self._state, self._rows, self._frozen)
+        model = self.copy(compressed)
         model.report = compressed.report
         return model
+
+    def copy(self, weights: Mapping[str, Weight] | None = None) -> Model:
+        """Return a model over the same graph with arrays of its own, some weights replaced by those given."""
+        initializers = {
+            name: weight.copy() if isinstance(weight, np.ndarray) else weight
+            for name, weight in {**self.graph.initializers, **(weights or {})}.items()
+        }
+        graph = Graph(self.graph.nodes, initializers, self.graph.inputs, self.graph.outputs)
+        return make_model(graph, self._state, self._rows, self._frozen)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write weights and graph into one ``.safetensors`` (or ``.npz``) file, which `load` makes a model of again.

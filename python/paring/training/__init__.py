@@ -3,6 +3,7 @@
 Learning-rate schedules are in `paring.training.schedules`.
 """
 
+from .accuracy_pruning import prune_to_accuracy
 from .batch_norm import reestimate_batch_norm
 from .batches import Batch
 from .callbacks import Callback
@@ -29,6 +30,7 @@ from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
 from .parameter_groups import ParameterGroup
 from .plateau import ReduceOnPlateau, ScoreSchedule
 from .progress import ProgressRecord
+from .pruning_curve import PruningCurve
 from .regularizers import L1, L2, ElasticNet, GroupLasso
 from .schedules import Schedule
 from .stopping import EarlyStopping
@@ -63,6 +65,7 @@ __all__ = [
     "Objective",
     "ParameterGroup",
     "ProgressRecord",
+    "PruningCurve",
     "RMSprop",
     "ReduceOnPlateau",
     "Schedule",
@@ -73,6 +76,7 @@ __all__ = [
     "fit",
     "mean_squared_error",
     "measure",
+    "prune_to_accuracy",
     "reestimate_batch_norm",
     "top_k_accuracy",
 ]
