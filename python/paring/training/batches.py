@@ -222,7 +222,7 @@ def _as_items(inputs: Any) -> Iterable[Any]:
 def check_examples(
     inputs: Any, targets: Any, expected: Sequence[Input], label: str
 ) -> tuple[dict[str, Array], Array | None]:
-    """Return inputs by name and targets; TypeError or ValueError starting with `label` if they do not fit the inputs."""
+    """Return inputs by name, and targets; TypeError or ValueError starting with `label` if they do not fit."""
     names = [value.name for value in expected]
     if isinstance(inputs, Mapping):
         if set(inputs) != set(names):
