@@ -169,6 +169,62 @@ def test_rows_do_not_depend_on_their_neighbours(rng):
     np.testing.assert_array_equal(multiply(a, b[:, 40:43]), whole[:, 40:43])
 
 
+@every_kernel
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+@pytest.mark.parametrize("order", ["C", "turned", "one for all"])
+def test_stacks(count, order, kernel, rng):
+    """Each matrix of a stack has the bytes that it has alone."""
+    a, b = floats(rng, count, 7, 33), floats(rng, count, 33, 18)
+    if order == "turned":
+        a, b = (np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2) for x in (a, b))
+    elif order == "one for all":
+        b = np.broadcast_to(floats(rng, 33, 18), b.shape)
+    out = np.full((count, 7, 18), np.nan, np.float32)
+    _core.matrix_products(a, b, out, kernel)
+    for place in range(count):
+        assert out[place].tobytes() == multiply(a[place], b[place], kernel).tobytes()
+
+
+def test_stacks_and_threads(rng):
+    a, b = floats(rng, 37, 40, 64), floats(rng, 37, 64, 40)
+    results = set()
+    for threads in (1, 2, 3, 8):
+        with paring.set_num_threads(threads):
+            out = np.empty((37, 40, 40), np.float32)
+            _core.matrix_products(a, b, out)
+            results.add(out.tobytes())
+    assert len(results) == 1
+
+
+def test_stacks_that_are_refused(rng):
+    a, b, out = floats(rng, 3, 4, 5), floats(rng, 3, 5, 6), np.empty((3, 4, 6), np.float32)
+    for arrays, error, message in (
+        (
+            (a[:2], b, out),
+            TypeError,
+            r"a: expected a stack of 3 matrices .*, got shape \(2, 4, 5\)",
+        ),
+        ((a, b[0], out), TypeError, "b: expected a stack of 3 matrices"),
+        ((a[::-1], b, out), TypeError, "a: expected a stack of 3 matrices without negative strides"),
+        (
+            (a[:, :, ::-1], b, out),
+            TypeError,
+            "a: expected an aligned float32 matrix without negative strides",
+        ),
+        (
+            (a, b[:, :4], out),
+            ValueError,
+            r"expected shapes \(s, m, k\), \(s, k, n\) and \(s, m, n\), got \(3, 4, 5\)",
+        ),
+        ((a, b, out[:, :, ::2]), TypeError, "out: expected a C-contiguous float32 array of 3 axes"),
+    ):
+        with pytest.raises(error, match=message):
+            _core.matrix_products(*arrays)
+    memory = floats(rng, 6, 4, 4)
+    with pytest.raises(ValueError, match="out: overlaps b"):
+        _core.matrix_products(floats(rng, 3, 4, 4), memory[2:5], memory[:3])
+
+
 EYE = np.eye(4, dtype=np.float32)
 
 

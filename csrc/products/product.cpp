@@ -173,4 +173,19 @@ void product(const GemmKernel& kernel, const Operand& a, const Operand& b, const
   }
 }
 
+void product_stack(const GemmKernel& kernel, std::size_t count, const Operand& a, const Operand& b, const Target& c,
+                   const StackStrides& strides) {
+  const std::size_t work = a.rows * a.cols * b.cols + 1;
+  parallel_ranges(count, kGrain / work + 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      Operand left = a, right = b;
+      Target to = c;
+      left.data += i * strides.a;
+      right.data += i * strides.b;
+      to.data += i * strides.c;
+      product(kernel, left, right, {}, to);
+    }
+  });
+}
+
 }  // namespace paring

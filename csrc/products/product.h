@@ -68,4 +68,11 @@ void multiply(const PackedRows& a, const Operand& b, const Start& start, const T
 // The same for an `a` that is packed here, cut so that the pieces fit caches.
 void product(const GemmKernel& kernel, const Operand& a, const Operand& b, const Start& start, const Target& c);
 
+// c[i] = a[i] * b[i] for `count` matrices, each side that many elements behind the one before.
+struct StackStrides {
+  std::size_t a, b, c;
+};
+void product_stack(const GemmKernel& kernel, std::size_t count, const Operand& a, const Operand& b, const Target& c,
+                   const StackStrides& strides);
+
 }  // namespace paring

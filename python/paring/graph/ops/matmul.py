@@ -11,7 +11,7 @@ import numpy as np
 from ..broadcasting import broadcast_shapes, sum_to
 from ..nodes import Node, Shape
 from ..operators import Array, Operator, Run, as_needed, same_dtype
-from ..products import matrix_product
+from ..products import matrix_product, stacked_product
 
 __all__ = ["OPERATOR"]
 
@@ -36,12 +36,16 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
     a, b = inputs
     same_dtype(a, b)
     infer(node, [a.shape, b.shape])
-    if a.ndim > 2 and b.ndim == 2:
+    if b.ndim == 2 and a.ndim > 1:
         # One large product instead of one for each matrix of the stack.
         return (matrix_product(_as_matrix(a), b).reshape(*a.shape[:-1], b.shape[1]),)
-    if a.ndim == b.ndim == 2:
-        return (matrix_product(a, b),)
-    return (np.asarray(a @ b),)
+    y = stacked_product(a[None] if a.ndim == 1 else a, b[:, None] if b.ndim == 1 else b)
+    # A vector was one row or one column, which the result has not.
+    if b.ndim == 1:
+        y = y[..., 0]
+    if a.ndim == 1:
+        y = y[..., 0] if b.ndim == 1 else y[..., 0, :]
+    return (np.asarray(y),)
 
 
 def gradient(
@@ -65,14 +69,18 @@ def gradient(
     def of_a() -> Any:
         turned: Array = b.reshape(shape_of_b).swapaxes(-1, -2)
         by_rows = len(shape_of_b) == 2
-        result = matrix_product(_as_matrix(dy), turned) if by_rows else sum_to(dy @ turned, shape_of_a)
+        result = (
+            matrix_product(_as_matrix(dy), turned)
+            if by_rows
+            else sum_to(stacked_product(dy, turned), shape_of_a)
+        )
         return result.reshape(a.shape)
 
     def of_b() -> Any:
         if len(shape_of_b) == 2:
             result = matrix_product(_as_matrix(a).T, _as_matrix(dy))
         else:
-            result = sum_to(a.reshape(shape_of_a).swapaxes(-1, -2) @ dy, shape_of_b)
+            result = sum_to(stacked_product(a.reshape(shape_of_a).swapaxes(-1, -2), dy), shape_of_b)
         return result.reshape(b.shape)
 
     return as_needed(needed, of_a, of_b)
