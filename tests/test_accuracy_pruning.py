@@ -148,7 +148,7 @@ class TestEnds:
 
     def test_a_budget_of_time(self, monkeypatch):
         now = iter(range(1000))
-        monkeypatch.setattr("paring.training.accuracy_pruning.time.monotonic", lambda: next(now))
+        monkeypatch.setattr("paring.training.pruning.to_accuracy.time.monotonic", lambda: next(now))
         curve = prune_to_accuracy(BASE, kept_sum, max_drop=0.3, seconds=3.5)
         assert curve.stopped == "the time budget is used up"
         assert len(curve.points) == 4

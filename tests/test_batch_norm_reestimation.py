@@ -7,8 +7,8 @@ import paring
 from paring import nn
 from paring.training.batch_norm import reestimate_batch_norm
 from paring.training.fitting import fit
+from paring.training.fitting.measuring import measure
 from paring.training.losses import CrossEntropy
-from paring.training.measuring import measure
 from paring.training.metrics import accuracy
 from paring.training.optimizers import Adam
 

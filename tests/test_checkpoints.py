@@ -14,7 +14,7 @@ import pytest
 
 import paring
 from paring import nn
-from paring.training.callbacks import Callback
+from paring.training.fitting.callbacks import Callback
 from paring.training.losses import CrossEntropy
 from paring.training.optimizers import SGD, Adam, RMSprop
 from paring.training.plateau import ReduceOnPlateau

@@ -5,15 +5,15 @@ import pytest
 
 import paring
 from paring import nn
-from paring.training.batches import Batch
-from paring.training.callbacks import Callback
 from paring.training.distillation import Distillation, distill
+from paring.training.distillation.teachers import EnsembleTeacher, as_teacher
 from paring.training.fitting import fit
+from paring.training.fitting.batches import Batch
+from paring.training.fitting.callbacks import Callback
+from paring.training.fitting.measuring import measure
 from paring.training.losses import CrossEntropy, KLDivergence
-from paring.training.measuring import measure
 from paring.training.metrics import accuracy
 from paring.training.optimizers import SGD, Adam
-from paring.training.teachers import EnsembleTeacher, as_teacher
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((211, 6)).astype(np.float32)

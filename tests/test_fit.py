@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from paring import nn
-from paring.training.callbacks import Callback
 from paring.training.fitting import fit
-from paring.training.history import History
+from paring.training.fitting.callbacks import Callback
+from paring.training.fitting.history import History
+from paring.training.fitting.measuring import measure
+from paring.training.fitting.objectives import Objective
 from paring.training.losses import CrossEntropy, MeanSquaredError
-from paring.training.measuring import measure
 from paring.training.metrics import accuracy, top_k_accuracy
-from paring.training.objectives import Objective
 from paring.training.optimizers import SGD, Adam
+from paring.training.optimizers.regularizers import L1
 from paring.training.plateau import ReduceOnPlateau
-from paring.training.regularizers import L1
 from paring.training.schedules import Exponential
 from paring.training.stopping import EarlyStopping
 

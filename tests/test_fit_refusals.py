@@ -13,10 +13,10 @@ import pytest
 
 from paring import nn
 from paring.graph.ops import OPERATORS
-from paring.training.callbacks import Callback
-from paring.training.divergence import DivergedError
+from paring.training.fitting.callbacks import Callback
+from paring.training.fitting.divergence import DivergedError
+from paring.training.fitting.measuring import measure
 from paring.training.losses import CrossEntropy, MeanSquaredError
-from paring.training.measuring import measure
 from paring.training.metrics import accuracy
 from paring.training.optimizers import SGD, Adam
 from paring.training.plateau import ReduceOnPlateau

@@ -5,10 +5,10 @@ import pytest
 
 import paring
 from paring import nn
-from paring.training.callbacks import Callback
-from paring.training.gradual_pruning import GradualPruning
+from paring.training.fitting.callbacks import Callback
 from paring.training.metrics import accuracy
 from paring.training.optimizers import SGD, Adam
+from paring.training.pruning.gradual import GradualPruning
 from test_fit import DATA, HELD, X, Y, bytes_of, net, train
 
 WEIGHTS = ("0.weight", "2.weight")

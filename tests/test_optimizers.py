@@ -7,11 +7,11 @@ import pytest
 
 import paring
 from optimizer_cases import CASES, SGD, Adagrad, Adam, AdamW, RMSprop, Textbook, case_id
-from paring.training.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
-from paring.training.optimizer_states import OptimizerState, convert_momentum
 from paring.training.optimizers import OPTIMIZERS, StepRecord
-from paring.training.parameter_groups import ParameterGroup
-from paring.training.regularizers import L1
+from paring.training.optimizers.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
+from paring.training.optimizers.parameter_groups import ParameterGroup
+from paring.training.optimizers.regularizers import L1
+from paring.training.optimizers.states import OptimizerState, convert_momentum
 
 START = [1.0, -2.0, 0.5]
 GRADIENTS = [[0.1, -0.2, 0.3], [-0.3, 0.1, 0.2], [0.05, 0.4, -0.1]]

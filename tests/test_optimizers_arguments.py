@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from optimizer_cases import SGD, Adagrad, Adam, AdamW, RMSprop
-from paring.training.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
-from paring.training.optimizer_states import OptimizerState, convert_momentum
 from paring.training.optimizers import OPTIMIZERS
-from paring.training.parameter_groups import ParameterGroup
-from paring.training.torch_states import state_from_torch
+from paring.training.optimizers.clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
+from paring.training.optimizers.parameter_groups import ParameterGroup
+from paring.training.optimizers.states import OptimizerState, convert_momentum
+from paring.training.optimizers.torch_states import state_from_torch
 
 FINITE = "expected a finite number"
 

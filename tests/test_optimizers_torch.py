@@ -5,7 +5,7 @@ import pytest
 
 import paring
 from optimizer_cases import CASES, SGD, Adam, case_id
-from paring.training.torch_states import state_from_torch
+from paring.training.optimizers.torch_states import state_from_torch
 
 pytestmark = [pytest.mark.peers, pytest.mark.filterwarnings("ignore")]
 

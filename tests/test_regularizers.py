@@ -7,7 +7,7 @@ import pytest
 
 from optimizer_cases import SGD, Adam
 from paring.training.optimizers import OPTIMIZERS
-from paring.training.regularizers import L1, L2, ElasticNet, GroupLasso
+from paring.training.optimizers.regularizers import L1, L2, ElasticNet, GroupLasso
 
 RATE = 0.25
 

@@ -6,8 +6,9 @@ import xml.etree.ElementTree
 
 import pytest
 
-from paring.training import pictures, schedule_plot
+from paring.training import pictures
 from paring.training.schedules import Chain, Constant, Cosine, LinearWarmup, Step
+from paring.training.schedules import drawing as schedule_plot
 
 SCHEDULE = Chain([(LinearWarmup(0.1, 1.0, 10), None), (Cosine(1.0, 90), None)])
 

@@ -23,9 +23,9 @@ if typing.TYPE_CHECKING:
     from . import graph, nn, training
     from .nn.saving import load
     from .runtime.session import Session
-    from .training.accuracy_pruning import prune_to_accuracy
-    from .training.distillation import distill
-    from .training.fitting import fit
+    from .training.distillation.distilling import distill
+    from .training.fitting.running import fit
+    from .training.pruning.to_accuracy import prune_to_accuracy
 
 # What whoever only compresses need not wait for: it is imported when it is first used.
 _LATER = {
@@ -33,7 +33,7 @@ _LATER = {
     "distill": "training.distillation",
     "fit": "training.fitting",
     "load": "nn.saving",
-    "prune_to_accuracy": "training.accuracy_pruning",
+    "prune_to_accuracy": "training.pruning",
 }
 _LATER_PACKAGES = ("graph", "nn", "training")
 

@@ -3,16 +3,18 @@
 Learning-rate schedules are in `paring.training.schedules`.
 """
 
-from .accuracy_pruning import prune_to_accuracy
 from .batch_norm import reestimate_batch_norm
-from .batches import Batch
-from .callbacks import Callback
-from .clipping import ClipByGlobalNorm, ClipByNorm, ClipByValue
 from .distillation import Distillation, distill
-from .divergence import DivergedError
-from .fitting import fit
-from .gradual_pruning import GradualPruning
-from .history import History
+from .fitting import (
+    Batch,
+    Callback,
+    DivergedError,
+    History,
+    Objective,
+    ProgressRecord,
+    fit,
+    measure,
+)
 from .losses import (
     BinaryCrossEntropy,
     CosineSimilarityLoss,
@@ -23,15 +25,24 @@ from .losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from .measuring import measure
 from .metrics import accuracy, cosine_similarity, mean_squared_error, top_k_accuracy
-from .objectives import Objective
-from .optimizers import SGD, Adagrad, Adam, AdamW, RMSprop
-from .parameter_groups import ParameterGroup
+from .optimizers import (
+    L1,
+    L2,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    ClipByGlobalNorm,
+    ClipByNorm,
+    ClipByValue,
+    ElasticNet,
+    GroupLasso,
+    ParameterGroup,
+    RMSprop,
+)
 from .plateau import ReduceOnPlateau, ScoreSchedule
-from .progress import ProgressRecord
-from .pruning_curve import PruningCurve
-from .regularizers import L1, L2, ElasticNet, GroupLasso
+from .pruning import GradualPruning, PruningCurve, prune_to_accuracy
 from .schedules import Schedule
 from .stopping import EarlyStopping
 

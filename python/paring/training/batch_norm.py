@@ -13,8 +13,8 @@ from ..graph.nodes import Graph, Node
 from ..graph.operators import Run
 from ..nn.model import Model
 from ..nn.statistics import find_statistics
-from .batches import take_batches
 from .documents import check_count
+from .fitting.batches import take_batches
 
 __all__ = ["reestimate_batch_norm"]
 

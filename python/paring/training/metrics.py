@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .distance_losses import unit_vectors
 from .documents import check_count
-from .labels import check_labels
-from .loss_base import Float64, check_outputs, check_values
+from .losses.base import Float64, check_outputs, check_values
+from .losses.distances import unit_vectors
+from .losses.labels import check_labels
 
 __all__ = ["accuracy", "cosine_similarity", "mean_squared_error", "top_k_accuracy"]
 

@@ -1,0 +1,7 @@
+"""Pruning that looks at what it costs: to a given accuracy, and little by little while a model is trained."""
+
+from .curve import PruningCurve, PruningPoint
+from .gradual import GradualPruning
+from .to_accuracy import prune_to_accuracy
+
+__all__ = ["GradualPruning", "PruningCurve", "PruningPoint", "prune_to_accuracy"]
