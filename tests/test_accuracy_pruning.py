@@ -148,7 +148,7 @@ class TestEnds:
 
     def test_a_budget_of_time(self, monkeypatch):
         now = iter(range(1000))
-        monkeypatch.setattr("paring.training.pruning.to_accuracy.time.monotonic", lambda: next(now))
+        monkeypatch.setattr("paring.training.pruning.search.time.monotonic", lambda: next(now))
         curve = prune_to_accuracy(BASE, kept_sum, max_drop=0.3, seconds=3.5)
         assert curve.stopped == "the time budget is used up"
         assert len(curve.points) == 4
@@ -258,3 +258,99 @@ def test_refused(options, error, message):
     given = {"model": BASE, "evaluate": kept_sum, **options}
     with pytest.raises(error, match=message):
         prune_to_accuracy(given.pop("model"), given.pop("evaluate"), **given)
+
+
+def retrain(**options):
+    return {
+        "data": (X[:300], Y[:300]),
+        "loss": CrossEntropy(),
+        "optimizer": Adam(0.01),
+        "epochs": 8,
+        **options,
+    }
+
+
+class TestRetraining:
+    @pytest.mark.parametrize("method", ["global", "tensor"])
+    def test_training_between_prunings_goes_further(self, trained, method):
+        before = {name: value.copy() for name, value in trained.state_dict().items()}
+        plain = prune_to_accuracy(trained, score, max_drop=0.02, method=method)
+        curve = prune_to_accuracy(
+            trained, score, max_drop=0.02, method=method, retrain=retrain(), resolution=0.02
+        )
+        assert curve.best.sparsity > plain.best.sparsity + 0.1
+        assert score(curve.model) == curve.best.score >= curve.least_score
+        assert share(curve.model.state_dict()) == pytest.approx(curve.best.sparsity)
+        for name, value in trained.state_dict().items():
+            np.testing.assert_array_equal(value, before[name])
+
+    def test_the_parts_are_halved_where_it_was_too_much(self, trained):
+        curve = prune_to_accuracy(trained, score, max_drop=0.02, retrain=retrain(), resolution=0.05)
+        share, part = 0.0, 0.5
+        for point in curve.points[1:]:
+            wanted = 1 - (1 - share) * (1 - part)
+            assert point.sparsity == pytest.approx(wanted, abs=0.002)
+            share, part = (wanted, part) if point.kept else (share, part / 2)
+
+    def test_a_search_that_is_killed_goes_on(self, trained, tmp_path):
+        """At every round; the weights beside the journal are those of the best."""
+        options = {"max_drop": 0.02, "retrain": retrain(epochs=3), "resolution": 0.03}
+        whole = prune_to_accuracy(trained, score, **options)
+        path = tmp_path / "j.json"
+        for _ in range(2 * len(whole.points)):
+            left = iter(range(1))
+
+            def once(model, left=left):
+                if next(left, None) is None:
+                    raise SystemExit
+                return score(model)
+
+            try:
+                curve = prune_to_accuracy(trained, once, journal=path, **options)
+                break
+            except SystemExit:
+                assert len(list(tmp_path.glob("j.*.safetensors"))) <= 2
+        assert curve.points == whole.points
+        for name, value in whole.model.state_dict().items():
+            assert curve.model.state_dict()[name].tobytes() == value.tobytes()
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_a_journal_of_another_kind(self, trained, tmp_path):
+        path = tmp_path / "j.json"
+        prune_to_accuracy(trained, score, max_drop=0.2, journal=path)
+        with pytest.raises(ValueError, match="is the journal of method 'global', not 'global, retrained'"):
+            prune_to_accuracy(trained, score, retrain=retrain(), journal=path)
+
+    @pytest.mark.parametrize(
+        ("model", "options", "error", "message"),
+        [
+            (None, {"retrain": 3}, TypeError, "retrain: expected a dict of arguments of fit, got int"),
+            (
+                BASE,
+                {"retrain": retrain()},
+                TypeError,
+                "model: expected a paring.nn.Model to retrain, got dict",
+            ),
+            (
+                None,
+                {"retrain": {"data": 1, "loss": 2}},
+                ValueError,
+                "retrain: expected data, loss, optimizer .* no optimizer",
+            ),
+            (
+                None,
+                {"retrain": retrain(masks="zeros")},
+                ValueError,
+                "retrain: expected arguments of fit without masks",
+            ),
+            (
+                None,
+                {"retrain": retrain(), "method": "sensitivity"},
+                ValueError,
+                "method: expected 'global' or 'tensor' with retrain, got 'sensitivity'",
+            ),
+        ],
+    )
+    def test_refused(self, trained, model, options, error, message):
+        with pytest.raises(error, match=message):
+            prune_to_accuracy(trained if model is None else model, score, **options)

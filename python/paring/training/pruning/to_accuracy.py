@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from ...compression.pruning import prune
-from ...errors import FormatError
-from ...formats.atomic import replacing
-from ...formats.strict_json import parse_object
 from ..number_checks import check_number
-from .curve import PruningCurve, PruningPoint
-from .targets import PruningTarget, as_target
+from .curve import PruningCurve
+from .journal import Journal
+from .retraining import check_retrain, search_retraining
+from .search import EndError, Search
+from .targets import as_target
 
 __all__ = ["prune_to_accuracy"]
 
-Array = npt.NDArray[Any]
 SCANNED = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
-VERSION = 1
 
 
 def prune_to_accuracy(
@@ -36,13 +28,15 @@ def prune_to_accuracy(
     method: Literal["global", "tensor", "sensitivity"] = "global",
     match: str = "*",
     resolution: float = 0.01,
+    retrain: Mapping[str, Any] | None = None,
     seconds: float | None = None,
     journal: str | os.PathLike[str] | None = None,
 ) -> PruningCurve:
     """Find the sparsest model whose score is at most `max_drop` below that of the model as it is.
 
-    Weights of least magnitude go; nothing is trained (retrain what is found by `fit` with ``masks="zeros"``). What was
-    given is not changed, but for an object with ``set_weights``, which ends with the best weights.
+    Weights of least magnitude go. Without `retrain` nothing is trained; with it, each model is trained under its masks
+    before it is measured, and the next one is pruned from it. What was given is not changed, but for an object with
+    ``set_weights``, which ends with the best weights.
 
     Parameters
     ----------
@@ -58,11 +52,15 @@ def prune_to_accuracy(
         A glob: of floating-point weights with two axes or more, those whose names match.
     resolution : float
         How near to the largest share the search ends, above 0.
+    retrain : dict, optional
+        Arguments of `fit` (data, loss, optimizer, epochs and the like) for a model: half of the weights go and the rest
+        is trained, then half of what is left, as long as the score stays; where it does not, a smaller part is tried
+        from the last model that was good enough.
     seconds : float, optional
         A time budget, above 0; the search ends with the first score after it.
     journal : path, optional
-        A ``.json`` file of all scores so far, written after each. A search that was killed and is called again does not
-        measure them again.
+        A ``.json`` file of all scores so far, written after each; beside it the weights of the best model, if it was
+        trained. A search that was killed and is called again does not train and measure them again.
 
     Returns
     -------
@@ -95,22 +93,25 @@ def prune_to_accuracy(
     if method not in ("global", "tensor", "sensitivity"):
         raise ValueError(f"method: expected 'global', 'tensor' or 'sensitivity', got {method!r}")
     target = as_target(model)
-    search = _Search(
+    arguments = None if retrain is None else check_retrain(retrain, model, method)
+    search = Search(
         target,
         target.prunable(match),
         evaluate,
         check_number(max_drop, "max_drop", least=0),
         None if seconds is None else check_number(seconds, "seconds", above=0),
-        None if journal is None else _Journal(journal, method),
+        None if journal is None else Journal(journal, method if retrain is None else f"{method}, retrained"),
     )
     resolution = check_number(resolution, "resolution", above=0, below=1)
     try:
         search.measure_start()
-        if method == "sensitivity":
+        if arguments is not None:
+            search_retraining(search, arguments, method, resolution)
+        elif method == "sensitivity":
             _search_sensitivity(search)
         else:
             _search_share(search, method, resolution)
-    except _EndError as end:
+    except EndError as end:
         return search.curve(str(end))
     except KeyboardInterrupt:
         if not search.points:
@@ -119,80 +120,7 @@ def prune_to_accuracy(
     return search.curve("")
 
 
-class _EndError(Exception):
-    """The search ends here, for this reason."""
-
-
-class _Search:
-    """Scores so far, and the best model of them."""
-
-    def __init__(
-        self,
-        target: PruningTarget,
-        weights: dict[str, Array],
-        evaluate: Callable[[Any], float],
-        max_drop: float,
-        seconds: float | None,
-        journal: _Journal | None,
-    ) -> None:
-        self.weights = weights
-        self.points: list[PruningPoint] = []
-        self.best: tuple[PruningPoint, dict[str, Array]] | None = None
-        self.least = -math.inf
-        self._target, self._evaluate, self._max_drop, self._journal = target, evaluate, max_drop, journal
-        self._end = None if seconds is None else time.monotonic() + seconds
-        self._size = sum(weight.size for weight in weights.values())
-
-    def measure_start(self) -> None:
-        """Measure the model as it is: everything is compared with that."""
-        score = self._score({}, "as given")
-        if not math.isfinite(score):
-            raise ValueError(f"evaluate: expected a finite score of the model as it is, got {score}")
-        self.least = score - self._max_drop
-        self._note(score, {})
-
-    def accepts(self, pruned: Mapping[str, Array], label: str) -> bool:
-        """Measure a model with these weights; return whether its score is good enough."""
-        if self._end is not None and time.monotonic() > self._end:
-            raise _EndError("the time budget is used up")
-        try:
-            score = self._score(pruned, label)
-        except Exception as error:
-            raise _EndError(f"evaluate raised {type(error).__name__}: {error}") from error
-        return self._note(score, dict(pruned)).kept
-
-    def curve(self, stopped: str) -> PruningCurve:
-        """Return what was found."""
-        if self.best is None:
-            raise ValueError(f"evaluate: expected a score of the model as it is, but {stopped}")
-        point, pruned = self.best
-        return PruningCurve(tuple(self.points), self.least, point, self._target.finish(pruned), stopped)
-
-    def _score(self, pruned: Mapping[str, Array], label: str) -> float:
-        known = None if self._journal is None else self._journal.scores.get(label)
-        if known is not None:
-            return known
-        score: Any = self._evaluate(self._target.with_weights(pruned))
-        if isinstance(score, bool | np.bool_) or not isinstance(
-            score, int | float | np.floating | np.integer
-        ):
-            raise TypeError(f"evaluate: expected a number, got {type(score).__name__}")
-        if self._journal is not None:
-            self._journal.add(label, float(score))
-        return float(score)
-
-    def _note(self, score: float, pruned: dict[str, Array]) -> PruningPoint:
-        zeros = sum(
-            weight.size - np.count_nonzero(pruned.get(name, weight)) for name, weight in self.weights.items()
-        )
-        point = PruningPoint(float(zeros) / self._size, score, bool(score >= self.least))
-        self.points.append(point)
-        if point.kept and (self.best is None or point.sparsity > self.best[0].sparsity):
-            self.best = point, pruned
-        return point
-
-
-def _search_share(search: _Search, method: str, resolution: float) -> None:
+def _search_share(search: Search, method: str, resolution: float) -> None:
     """Halve the interval between a share that is good enough and one that is not."""
     low, high = 0.0, 1.0
     while high - low > resolution:
@@ -207,7 +135,7 @@ def _search_share(search: _Search, method: str, resolution: float) -> None:
             high = share
 
 
-def _search_sensitivity(search: _Search) -> None:
+def _search_sensitivity(search: Search) -> None:
     """Prune each weight alone first; then all of them as far as the same drop allows each."""
     drops: dict[str, dict[float, float]] = {}
     start = search.points[0].score
@@ -230,37 +158,3 @@ def _search_sensitivity(search: _Search) -> None:
             low = middle
         else:
             high = middle
-
-
-class _Journal:
-    """Scores on disk, by what was measured."""
-
-    def __init__(self, path: str | os.PathLike[str], method: str) -> None:
-        self.path, self._method = Path(path), method
-        self.scores: dict[str, float] = {}
-        if self.path.suffix.lower() != ".json":
-            raise ValueError(f"journal: expected a file called *.json, got {self.path}")
-        if self.path.exists():
-            document = parse_object(self.path.read_bytes(), str(self.path))
-            scores = document.get("scores")
-            if document.get("version") != VERSION or not isinstance(scores, dict):
-                raise FormatError(f"{self.path}: expected a journal of prune_to_accuracy, got something else")
-            if document.get("method") != method:
-                raise ValueError(
-                    f"{self.path}: is the journal of method {document.get('method')!r}, not {method!r}"
-                )
-            for label, score in scores.items():
-                if isinstance(score, bool) or not (
-                    isinstance(score, int | float) or score in ("nan", "inf", "-inf")
-                ):
-                    raise FormatError(
-                        f"{self.path}: expected scores that are numbers, got {score!r} for {label!r}"
-                    )
-                self.scores[label] = float(score)
-
-    def add(self, label: str, score: float) -> None:
-        self.scores[label] = score
-        scores = {name: value if math.isfinite(value) else str(value) for name, value in self.scores.items()}
-        document = {"version": VERSION, "method": self._method, "scores": scores}
-        with replacing(self.path) as file:
-            file.write(json.dumps(document, indent=1, allow_nan=False).encode() + b"\n")
