@@ -24,6 +24,9 @@ help:  ## this list
 demo: build  ## the main job on an embedded model
 	@$(VENV)/bin/paring demo
 
+recipe: build  ## train, prune, distil, quantize, write and run a small network: one page
+	@$(RUN) examples/the_whole_recipe.py
+
 setup: build $(VENV)/has-test $(VENV)/has-bench $(VENV)/has-lint  ## build, and every tool of the words below
 
 # The compiler runs for what changed only.

@@ -101,12 +101,12 @@ def test_compressed_weights_run_by_their_kernels(rng, x, recipe, axis):
     assert np.abs(session(x) - expected).max() < 0.03 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("form", ["int8", "int4", "csr"])
-@pytest.mark.parametrize("rank", [1, 2])
-@pytest.mark.parametrize("bias", [True, False])
-def test_convolutions_over_compressed_filters_are_packed(rng, form, rank, bias):
-    shape = (16, 8, 3, 3)[: 2 + rank]
-    weight = rng.standard_normal(shape, np.float32)
+CHANNELS = {1: 400, 2: 128}
+
+
+def convolution(rng, form, rank, bias, channels):
+    """A convolution with an activation, and its session."""
+    weight = rng.standard_normal((16, channels, *(3,) * rank), np.float32)
     weight = {
         "int8": lambda: paring.quantize(weight),
         "int4": lambda: paring.quantize(weight, bits=4, granularity="group", group_size=8),
@@ -116,19 +116,39 @@ def test_convolutions_over_compressed_filters_are_packed(rng, form, rank, bias):
     attributes = {"kernel_shape": (3,) * rank, "pads": (1,) * 2 * rank, "strides": (2,) * rank}
     inputs = ("x", "w", "b") if bias else ("x", "w")
     nodes = (Node("Conv", inputs, ("c",), attributes, "conv"), Node("Relu", ("c",), ("y",), {}, "relu"))
-    graph = Graph(nodes, initializers, (Input("x", (None, 8, *(None,) * rank)),), ("y",))
-    session = Session(graph)
+    graph = Graph(nodes, initializers, (Input("x", (None, channels, *(None,) * rank)),), ("y",))
+    return graph, Session(graph)
+
+
+@pytest.mark.parametrize("form", ["int8", "int4", "csr"])
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_convolutions_over_compressed_filters_are_packed(rng, form, rank, bias):
+    channels = CHANNELS[rank]
+    graph, session = convolution(rng, form, rank, bias, channels)
     assert list(session.packed_layers) == ["conv"]
     assert len(session._steps) == 1
     for size in (9, 32):
-        x = rng.standard_normal((3, 8, *(size,) * rank), np.float32)
+        x = rng.standard_normal((3, channels, *(size,) * rank), np.float32)
         expected = evaluate(graph, {"x": x})["y"]
         out = session(x)
         assert out.shape == expected.shape
         assert np.abs(out - expected).max() < (1e-5 if form == "csr" else 0.03) * np.abs(expected).max()
-    with pytest.raises(ValueError, match="Conv node 'conv': expected filters over 7 channels"):
-        other = Graph(nodes, initializers, (Input("x", (None, 7, *(None,) * rank)),), ("y",))
-        Session(other)(rng.standard_normal((3, 7, *(9,) * rank), np.float32))
+    with pytest.raises(ValueError, match=f"Conv node 'conv': expected filters over {channels - 1} channels"):
+        other = Graph(
+            graph.nodes, graph.initializers, (Input("x", (None, channels - 1, *(None,) * rank)),), ("y",)
+        )
+        Session(other)(rng.standard_normal((3, channels - 1, *(9,) * rank), np.float32))
+
+
+@pytest.mark.parametrize("form", ["int8", "int4", "csr"])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_shallow_filters_run_in_float(rng, form, rank):
+    """That is faster, and nothing of the input is rounded."""
+    graph, session = convolution(rng, form, rank, True, 8)
+    assert session.packed_layers == {}
+    x = rng.standard_normal((3, 8, *(20,) * rank), np.float32)
+    assert session(x).tobytes() == evaluate(graph, {"x": x})["y"].tobytes()
 
 
 def test_what_has_no_kernel_runs_by_its_meaning(rng, x):

@@ -10,8 +10,10 @@
 namespace paring {
 namespace {
 
-// Columns that exist at a time in each thread: with a panel and the filters they fit a second-level cache.
+// Columns that exist at a time in each thread: with a panel and the filters they fit a second-level cache. Of deep
+// filters there are more, or the filters would come from memory for a few positions only.
 constexpr std::size_t kColumnBytes = std::size_t{1} << 18;
+constexpr std::size_t kLeastColumns = 96;
 // Pieces that gradients are cut into where images or channels allow it: enough for many threads, and fixed, because
 // partial sums follow them.
 constexpr std::size_t kPieces = 16;
@@ -26,7 +28,8 @@ class Chunks {
   Chunks(const WindowShape& shape, std::size_t columns_depth, std::size_t first_image, std::size_t last_image)
       : first_(first_image), last_(last_image), height_(shape.rows.out) {
     const std::size_t row_bytes = std::max<std::size_t>(columns_depth * shape.columns.out * sizeof(float), 1);
-    const std::size_t rows = std::max<std::size_t>(kColumnBytes / row_bytes, 1);
+    const std::size_t least = pieces_of(kLeastColumns, std::max<std::size_t>(shape.columns.out, 1));
+    const std::size_t rows = std::max(kColumnBytes / row_bytes, least);
     images_ = std::max<std::size_t>(rows / height_, 1);
     rows_ = std::min(rows, height_);
   }
