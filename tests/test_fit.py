@@ -111,7 +111,9 @@ class TestLearning:
             masks = "zeros"
         history = train(model, masks=masks, optimizer=Adam(0.01, weight_decay=0.1), epochs=20)
         assert history["loss"][-1] < history["loss"][0]
-        np.testing.assert_array_equal(model.state_dict()["0.weight"] != 0, mask)
+        weight = model.state_dict()["0.weight"]
+        np.testing.assert_array_equal(weight != 0, mask)
+        assert not np.signbit(weight[~mask]).any()
 
     def test_regularizers_come_with_the_optimizer(self):
         model = net()

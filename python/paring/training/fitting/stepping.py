@@ -60,7 +60,7 @@ class Stepper:
     def set_masks(self, masks: Masks) -> None:
         """Put zeros where masks are False, and keep them there from now on."""
         for name, mask in masks.items():
-            self.weights[name] *= mask
+            np.copyto(self.weights[name], 0, where=~mask)  # times False would be -0
         self.masks = masks
 
     def step(self, batches: Sequence[Batch], epoch: int) -> tuple[float, StepRecord]:
