@@ -249,6 +249,38 @@ class TestDivergence:
             train(model, (x, x[:, :4]), loss=MeanSquaredError(), optimizer=SGD(10.0), epochs=50)
         assert np.isfinite(np.frombuffer(bytes_of(model), np.float32)).all()
 
+    def test_weights_that_overflow(self):
+        """The step that spoils them has finite gradients: it is seen at the next, and the epoch's start comes back."""
+        model = nn.Model(nn.Linear(1, 1, bias=False), (None, 1))
+        model.state_dict()["weight"][...] = 1
+        x, y = np.full((8, 1), 10, np.float32), np.full((8, 1), -10, np.float32)
+        with pytest.raises(
+            DivergedError,
+            match=r"step 1 \(epoch 0\): weight 'weight' holds NaN or infinity; the model has the weights from",
+        ):
+            train(model, (x, y), loss=MeanSquaredError(), optimizer=SGD(1e38), batch_size=2)
+        assert model.state_dict()["weight"] == 1
+
+    @pytest.mark.parametrize("options", [{}, {"validation": True}, {"checkpoint": "c.safetensors"}], ids=str)
+    def test_the_last_step_of_an_epoch(self, options, tmp_path):
+        """Nothing is measured or written of weights that are spoilt."""
+        model = nn.Model(nn.Linear(1, 1, bias=False), (None, 1))
+        model.state_dict()["weight"][...] = 1
+        data = np.full((8, 1), 10, np.float32), np.full((8, 1), -10, np.float32)
+        options = {
+            name: data if name == "validation" else tmp_path / value for name, value in options.items()
+        }
+        with pytest.raises(DivergedError, match=r"step 1 \(epoch 0\): weight 'weight' holds NaN or infinity"):
+            train(model, data, loss=MeanSquaredError(), optimizer=SGD(1e38), batch_size=8, **options)
+        assert model.state_dict()["weight"] == 1
+        assert list(tmp_path.iterdir()) == []
+
+    def test_outputs_that_overflow_on_validation_data(self):
+        model = nn.Model(nn.Linear(1, 1, bias=False), (None, 1))
+        x = np.ones((4, 1), np.float32)
+        with pytest.raises(DivergedError, match=r"step 1 \(epoch 0\): validation: outputs"):
+            train(model, (x, x), loss=MeanSquaredError(), optimizer=SGD(1e10), validation=(x * 1e38, x))
+
     def test_gradients_that_overflow(self):
         model = nn.Model(nn.Linear(1, 1, bias=False), (None, 1))
         model.state_dict()["weight"][...] = 1

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class DivergedError(ArithmeticError):
-    """Training met NaN or infinity and stopped; the model has the weights from before that step.
+    """Training met NaN or infinity and stopped; the model has finite weights from before that step.
 
     Attributes
     ----------
@@ -30,9 +30,16 @@ class DivergedError(ArithmeticError):
         What was the first that is not finite: an input, a weight, the output of a node, a gradient.
     """
 
-    def __init__(self, message: str, step: int, epoch: int, origin: str) -> None:
-        super().__init__(message)
+    def __init__(
+        self, step: int, epoch: int, origin: str, weights: str = "the model has the weights of before"
+    ) -> None:
+        advice = "try a lower learning rate, or clip gradients"
+        super().__init__(f"step {step} (epoch {epoch}): {origin}; {weights}: {advice}")
         self.step, self.epoch, self.origin = step, epoch, origin
+
+    def with_weights(self, weights: str) -> DivergedError:
+        """Return the same with other words about the weights that the model has."""
+        return DivergedError(self.step, self.epoch, self.origin, weights)
 
 
 def find_origin(graph: Graph, inputs: Mapping[str, Array], run: Run) -> str:

@@ -132,9 +132,4 @@ class Stepper:
         return array
 
     def _diverged(self, origin: str, epoch: int) -> DivergedError:
-        step = self.state.step
-        message = (
-            f"step {step} (epoch {epoch}): {origin}; the model has the weights of before: try a lower learning rate, "
-            "or clip gradients"
-        )
-        return DivergedError(message, step, epoch, origin)
+        return DivergedError(self.state.step, epoch, origin)

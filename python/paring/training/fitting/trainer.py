@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...nn.model import Model
+from ..losses.base import NotFiniteError
 from ..plateau import ScoreDriven
 from ..stopping import EarlyStopping
 from .batches import Batches
 from .callbacks import Callback
+from .divergence import DivergedError
 from .history import History
 from .measuring import Metric, measure_batches
 from .objectives import Objective
@@ -124,7 +126,17 @@ class Trainer:
     def run(self) -> None:
         """Train until the last epoch, or until something stops it."""
         while self.epoch < self.epochs and not self.history.stopped:
-            self._run_epoch()
+            before = {name: np.array(value) for name, value in self.arrays().items()}
+            try:
+                self._run_epoch()
+            except DivergedError as error:
+                if all(np.isfinite(value).all() for value in self.arrays().values()):
+                    raise
+                # The step before was finite, and what it made of the weights was not.
+                put_state(self.model, before)
+                raise error.with_weights(
+                    f"the model has the weights from the start of epoch {self.epoch}"
+                ) from error
 
     def _run_epoch(self) -> None:
         batches = self.data.epoch(self.epoch, self.batch)
@@ -151,8 +163,12 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         scores = {"loss": self.lost / self.seen}
+        self._check_weights()
         if self.validation is not None:
-            found = measure_batches(self.model, self.validation, self.objective, self.metrics)
+            try:
+                found = measure_batches(self.model, self.validation, self.objective, self.metrics)
+            except NotFiniteError as error:
+                raise DivergedError(self.step, self.epoch, f"validation: {error}") from error
             scores |= {"validation_loss": found.pop("loss"), **found}
         for name, value in scores.items():
             self.history.epochs.setdefault(name, []).append(value)
@@ -206,9 +222,16 @@ class Trainer:
         if self.best:
             put_state(self.model, self.best)
 
+    def _check_weights(self) -> None:
+        """Raise DivergedError if the last step spoilt a weight: nothing is measured or kept of it."""
+        for name, weight in self.stepper.weights.items():
+            if not np.isfinite(weight).all():
+                raise DivergedError(self.step, self.epoch, f"weight {name!r} holds NaN or infinity")
+
     def save(self) -> None:
         """Write a checkpoint, if there is a path for one."""
         if self.checkpoint is not None:
+            self._check_weights()
             self.write(self, self.checkpoint)
 
 
