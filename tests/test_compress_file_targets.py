@@ -10,7 +10,7 @@ import pytest
 import paring
 from checkpoints import files_of, names_in, random_weights, same_weights, write_checkpoint
 from paring import PruneStep, QuantizeStep, Recipe
-from paring.jobs import finish, plan, run
+from paring.jobs import finish, plan, run, targets
 from paring.jobs.running import run_anew
 
 INDEX = "model.safetensors.index.json"
@@ -343,3 +343,20 @@ class TestForms:
         assert (tmp_path / "in.npz").read_bytes() != data
         with pytest.raises(paring.FormatError, match="its tensors and its description disagree"):
             paring.compress_file(tmp_path / "in.npz", tmp_path / "out.gguf")
+
+
+def test_the_keys_of_a_gguf_file_are_looked_at_once(file, tmp_path, monkeypatch):
+    """They may hold all the words of a tokenizer, and there may be hundreds of weights."""
+    seen = []
+    check = targets.check_holds
+
+    def watching(path, weights, *, metadata=None):
+        seen.append(metadata)
+        check(path, weights, metadata=metadata)
+
+    monkeypatch.setattr(targets, "check_holds", watching)
+    words = json.dumps({"general.architecture": ["string", "llama"]})
+    paring.write(tmp_path / "in.npz", random_weights(), metadata={"gguf": words})
+    plan(tmp_path / "in.npz", tmp_path / "out.gguf", "Q8_0")
+    assert len(seen) > 3
+    assert [bool(metadata) for metadata in seen] == [True] + [False] * (len(seen) - 1)

@@ -7,7 +7,7 @@ import errno
 import math
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ def check_forms(place: Path, plans: Iterable[Plan], source: Source, weights: Wei
     CSR is not looked at: whether a weight becomes it depends on its values.
     """
     suffix = place.suffix.lower()
-    metadata = {} if suffix == ".npy" else weights.metadata
+    metadata: Mapping[str, str] = {} if suffix == ".npy" else weights.metadata
     arrays = {}
     for plan in plans:
         info = weights.describe(plan.name)
@@ -132,6 +132,7 @@ def check_forms(place: Path, plans: Iterable[Plan], source: Source, weights: Wei
                 weight = _quantized_stand_in(info.shape, plan.quantize, plan.axis)
         if weight is not None:
             check_holds(place, {plan.name: weight}, metadata=metadata)
+            metadata = {}  # once is enough: a tokenizer's words are a hundred thousand
     if suffix == ".npy":  # of how many it may hold
         check_holds(place, arrays)
 
