@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import operator_cases_quantization
 import operator_cases_spatial
 from operator_cases import CASES, Case
 from operator_graphs import (
@@ -26,8 +27,9 @@ every_gradient = pytest.mark.parametrize("case", gradient_cases(), ids=str)
 
 
 def test_every_operator_has_a_case():
-    """Here or in test_spatial_operators."""
-    assert set(OPERATORS) == {case.op for case in CASES + operator_cases_spatial.CASES}
+    """Here, in test_spatial_operators or in test_quantization_operators."""
+    others = operator_cases_quantization.CASES + operator_cases_spatial.CASES
+    assert set(OPERATORS) == {case.op for case in CASES + others}
 
 
 def test_no_case_is_there_twice():

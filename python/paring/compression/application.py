@@ -20,6 +20,7 @@ from .pruning import prune
 from .recipe_steps import PruneStep
 from .report import Action, ReportRow
 from .sources import Source
+from .trained import plan_trained
 
 __all__ = ["apply_plan", "find_global_cuts"]
 
@@ -37,10 +38,13 @@ def find_global_cuts(source: Source, plans: Iterable[Plan]) -> dict[str, Cut]:
     return cuts
 
 
-def apply_plan(plan: Plan, weight: Weight, cut: Cut | None) -> tuple[Weight, ReportRow]:
+def apply_plan(
+    plan: Plan, weight: Weight, cut: Cut | None, trained: QuantizedWeight | None = None
+) -> tuple[Weight, ReportRow]:
     """Return a weight as its plan wants it, and its row.
 
-    `cut` belongs to a plan whose pruning is global. Beyond the weight itself this takes at most twice the memory of its
+    `cut` belongs to a plan whose pruning is global. `trained` are the integers of a weight that was trained as such,
+    which are taken as they are. Beyond the weight itself this takes at most twice the memory of its
     values, or of them in float32 if that is more, and some 100 MB.
 
     Raises
@@ -48,11 +52,13 @@ def apply_plan(plan: Plan, weight: Weight, cut: Cut | None) -> tuple[Weight, Rep
     ValueError
         If the weight is NaN or infinite somewhere, or its shape does not suit the plan.
     """
+    if trained is not None:
+        plan = plan_trained(plan, trained)
     if not isinstance(weight, np.ndarray) or plan.reason:
         return weight, _kept_row(plan, weight, plan.reason)
     try:
         array = weight if plan.prune is None else _prune(plan, plan.prune, weight, cut)
-        choice = choose_form(plan.name, array, plan.quantize, plan.axis, plan.sparse)
+        choice = choose_form(plan.name, array, plan.quantize, plan.axis, plan.sparse, trained)
     except ValueError as error:
         raise ValueError(f"{error}; skip=[{plan.name!r}] in the recipe leaves this weight alone") from error
     result = choice.weight

@@ -15,6 +15,7 @@ from .plans import make_plans
 from .recipe_sources import RecipeLike, as_recipe
 from .report import Report, ReportRow
 from .sources import open_source
+from .trained import trained_recipe
 
 __all__ = ["Compressed", "Progress", "compress"]
 
@@ -102,11 +103,13 @@ def compress(
         A mapping of names to arrays (of NumPy, or tensors), such as `paring.read` gives; weights that are
         compressed already pass through. A path that `paring.read` can read. Anything with ``state_dict()``,
         such as a PyTorch module. Anything with ``get_weights()``, such as a Keras model: names are then
-        "0", "1", ... in the order of that list, and output channels lie on the last axis.
+        "0", "1", ... in the order of that list, and output channels lie on the last axis. A `paring.nn.Model` that
+        `paring.training.fake_quantize` made gives exactly the integers and scales it was trained with.
     recipe : Recipe, str or path, optional
         What to do with which weights: a recipe, the name of a preset (`Recipe.preset`), or the path of a
         ``.toml`` file (`Recipe.from_toml`). By default symmetric int8 with a scale an output channel for every
-        float weight of two or more axes and 1,024 or more elements.
+        float weight of two or more axes and 1,024 or more elements; of a model that was trained quantized, what was
+        trained and nothing else.
     progress : callable, optional
         Called as ``progress(done, total, name)`` when a weight is done.
 
@@ -124,7 +127,8 @@ def compress(
         If a file cannot be read.
     ValueError
         If there is no such preset, a file does not hold what it should (FormatError), a pattern of the recipe
-        matches no weight, steps for one weight contradict each other, or a weight holds NaN or infinity.
+        matches no weight, steps for one weight contradict each other or what it was trained for, or a weight
+        holds NaN or infinity.
         Nothing that came in has been changed.
 
     Examples
@@ -145,8 +149,8 @@ def compress(
     >>> paring.compress(weights, recipe)["fc.weight"].nnz
     819
     """
-    recipe = as_recipe(recipe)
     source = open_source(weights)
+    recipe = trained_recipe(source.trained) if recipe is None and source.trained else as_recipe(recipe)
     plans = make_plans(source, recipe)
     cuts = find_global_cuts(source, plans)
     results: dict[str, Weight] = {}
@@ -154,7 +158,7 @@ def compress(
     dtypes: dict[str, np.dtype[Any]] = {}
     for done, plan in enumerate(plans, 1):
         weight = source.fetch(plan.name)
-        result, row = apply_plan(plan, weight, cuts.get(plan.name))
+        result, row = apply_plan(plan, weight, cuts.get(plan.name), source.trained.get(plan.name))
         if result is weight and isinstance(weight, np.ndarray) and source.live:
             result = weight.copy()
         results[plan.name] = result

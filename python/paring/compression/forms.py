@@ -64,12 +64,17 @@ def form_name(weight: Weight) -> str:
 
 
 def choose_form(
-    name: str, weight: npt.NDArray[Any], settings: QuantizeSettings | None, axis: int, sparse: bool
+    name: str,
+    weight: npt.NDArray[Any],
+    settings: QuantizeSettings | None,
+    axis: int,
+    sparse: bool,
+    trained: QuantizedWeight | None = None,
 ) -> Choice:
     """Return a weight in the smallest of the forms asked for, and of those before it.
 
     That is the array itself, then quantized (if there are settings), then CSR of what that gave (if `sparse`). A form
-    is refused unless it makes the file smaller.
+    is refused unless it makes the file smaller; integers that were `trained` are not: others would not be the same.
     """
     best: npt.NDArray[Any] | QuantizedWeight = weight
     best_cost = _array_cost(weight.nbytes)
@@ -78,7 +83,9 @@ def choose_form(
     if settings is not None:
         cost = quantized_cost(weight.shape, settings, axis)
         form = f"int{settings.bits}"
-        if cost.in_file(name) < best_cost.in_file(name):
+        if trained is not None:
+            best, best_cost, best_form = trained, cost, form
+        elif cost.in_file(name) < best_cost.in_file(name):
             best, best_cost, best_form = quantize_named(weight, settings, axis, repr(name)), cost, form
         else:
             refusals.append(_refusal(name, form, cost, best_form, best_cost))

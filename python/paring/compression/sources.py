@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ml_dtypes
@@ -53,6 +53,8 @@ class Source:
         Whether arrays are the memory of a model, which may train on.
     metadata : dict
         Text that came with the weights.
+    trained : mapping of str to QuantizedWeight
+        The integers of weights that were trained as such.
     """
 
     names: tuple[str, ...]
@@ -61,6 +63,7 @@ class Source:
     axis: int = 0
     live: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    trained: Mapping[str, QuantizedWeight] = field(default_factory=dict)
 
 
 def open_source(weights: object) -> Source:
@@ -72,11 +75,15 @@ def open_source(weights: object) -> Source:
     # A Keras model on PyTorch has both; its own weights and their layout are what its user knows.
     if callable(getattr(weights, "get_weights", None)):
         return _from_list(weights.get_weights())  # type: ignore[attr-defined]
+    trained: Mapping[str, QuantizedWeight] = {}
+    if callable(getattr(weights, "quantized_weights", None)):
+        # A paring.nn.Model, which may stand for integers.
+        trained, weights = weights.quantized_weights(), weights.without_rounding()  # type: ignore[attr-defined]
     if callable(getattr(weights, "state_dict", None)):
         state = weights.state_dict()  # type: ignore[attr-defined]
         if not isinstance(state, Mapping):
             raise TypeError(f"weights: state_dict() gave a {type(state).__name__} instead of a mapping")
-        return _from_mapping(state, live=True)
+        return replace(_from_mapping(state, live=True), trained=trained)
     raise TypeError(
         f"weights: expected a mapping of names to arrays, a path, or something with state_dict() or "
         f"get_weights(), got {type(weights).__name__}"

@@ -17,7 +17,7 @@ from .nodes import Graph, Node
 from .operators import Array, Run
 from .ops import find_operator
 
-__all__ = ["Tape", "evaluate", "record"]
+__all__ = ["Tape", "Walk", "evaluate", "record"]
 
 
 def evaluate(graph: Graph, inputs: Mapping[str, Array], run: Run | None = None) -> dict[str, Array]:
@@ -36,14 +36,41 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array], run: Run | None = None) 
     >>> evaluate(graph, {"x": np.array([[-1, 2]], np.float32)})
     {'y': array([[0., 2.]], dtype=float32)}
     """
-    run = run or Run()
-    values = _start(graph, inputs)
-    with np.errstate(all="ignore"):
-        for node, done in zip(graph.nodes, _done_after(graph), strict=True):
-            _step(node, values, run)
-            for name in done:
-                values.pop(name, None)
-    return {name: _dense(name, values) for name in graph.outputs}
+    walk = Walk(graph, inputs, run)
+    walk.run_until(len(graph.nodes))
+    return walk.outputs()
+
+
+class Walk:
+    """An evaluation that stops where it is told, to be looked at and to go on.
+
+    Attributes
+    ----------
+    values : dict of str to array or Weight
+        Those that later nodes need. They may be replaced by others of the same shape and dtype.
+    """
+
+    def __init__(self, graph: Graph, inputs: Mapping[str, Array], run: Run | None = None) -> None:
+        self.values = _start(graph, inputs)
+        self._graph, self._run, self._place = graph, run or Run(), 0
+        self._done = _done_after(graph)
+
+    def run_until(self, place: int) -> None:
+        """Run the nodes before the one at a place in ``graph.nodes``."""
+        with np.errstate(all="ignore"):
+            for number in range(self._place, place):
+                _step(self._graph.nodes[number], self.values, self._run)
+                for name in self._done[number]:
+                    self.values.pop(name, None)
+        self._place = max(self._place, place)
+
+    def array(self, name: str) -> Array:
+        """Return a value as an array."""
+        return _dense(name, self.values)
+
+    def outputs(self) -> dict[str, Array]:
+        """Return the outputs, after the last node."""
+        return {name: _dense(name, self.values) for name in self._graph.outputs}
 
 
 def record(graph: Graph, inputs: Mapping[str, Array], watch: Iterable[str], run: Run | None = None) -> Tape:
@@ -80,7 +107,7 @@ def record(graph: Graph, inputs: Mapping[str, Array], watch: Iterable[str], run:
     try:
         with np.errstate(all="ignore"):
             for node, done in zip(graph.nodes, _done_after(graph), strict=True):
-                on_the_way = not counts.isdisjoint(node.inputs)
+                on_the_way = not counts.isdisjoint(node.inputs) and _passes_gradients(node)
                 if on_the_way and node.name in kept:
                     raise ValueError(f"{node}: another node has this name")
                 run.kept = kept if on_the_way else None
@@ -172,7 +199,7 @@ class Tape:
         inputs: list[Any] = [_dense(name, self.values) if name else None for name in node.inputs]
         needed = [
             name in self.counts
-            and _has_gradient(inputs[i])
+            and (_has_gradient(inputs[i]) or i in operator.codes)
             and (operator.differentiable is None or i in operator.differentiable)
             for i, name in enumerate(node.inputs)
         ]
@@ -186,6 +213,10 @@ class Tape:
             if want and gradient is not None:
                 before = flowing.get(name)
                 flowing[name] = np.asarray(gradient if before is None else before + gradient)
+
+
+def _passes_gradients(node: Node) -> bool:
+    return find_operator(node.op, str(node)).differentiable != ()
 
 
 def _has_gradient(value: Array) -> bool:

@@ -103,6 +103,8 @@ class Operator:
         How many inputs it takes at least and at most; None where `infer` says so itself.
     attributes : tuple of str or None
         Names of all its attributes, so that `check_graph` finds the others; None where it does not look.
+    codes : tuple of int
+        Positions of integer inputs that stand for floats rounded to them: their gradients go through the rounding.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Operator:
     differentiable: tuple[int, ...] | None = None
     inputs: tuple[int, int | None] | None = None
     attributes: tuple[str, ...] | None = None
+    codes: tuple[int, ...] = ()
 
 
 def same_dtype(*arrays: Array | None) -> np.dtype[Any]:

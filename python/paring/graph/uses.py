@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .nodes import Graph, Node
 
-__all__ = ["consumers", "only_consumer", "prune_initializers"]
+__all__ = ["consumers", "is_plain_product", "only_consumer", "prune_initializers"]
 
 
 def consumers(nodes: Iterable[Node]) -> dict[str, list[Node]]:
@@ -29,3 +29,10 @@ def prune_initializers(graph: Graph) -> Graph:
     used = {name for node in graph.nodes for name in node.inputs} | set(graph.outputs)
     kept = {name: weight for name, weight in graph.initializers.items() if name in used}
     return Graph(graph.nodes, kept, graph.inputs, graph.outputs)
+
+
+def is_plain_product(node: Node) -> bool:
+    """Whether a node is ``x @ b`` or ``x @ b.T``, perhaps with a bias: no factor, and x as it lies."""
+    if node.op not in ("Gemm", "MatMul") or node.attributes.get("transA", 0):
+        return False
+    return all(node.attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta"))

@@ -12,26 +12,30 @@ import numpy as np
 from ..compression.compressor import Progress, compress
 from ..compression.quantization import check_integer
 from ..compression.recipe_sources import RecipeLike
+from ..compression.recipe_steps import did_you_mean
 from ..compression.report import Report
 from ..graph.checking import check_graph, infer_shapes
 from ..graph.evaluation import evaluate
 from ..graph.nodes import Graph
 from ..graph.operators import Array
-from ..weights import Weight
+from ..graph.passes.fake_quantization import PairSettings
+from ..graph.passes.pairs import find_pairs, quantize_pair
+from ..weights import QuantizedWeight, Weight
 from .arguments import name_arrays
 from .assembly import adopt_graph, assemble_layer, assemble_values, check_dtype
 from .initialization import Scheme, check_scheme, draw
 from .layer import Layer
 from .model_files import save_model
-from .state import StateDifference, find_names, match_state
-from .statistics import find_statistics, with_new_statistics
-from .summary import Row, format_model
+from .model_state import ModelState
+from .rounding import parts_with_rounding, parts_without_rounding
+from .statistics import find_statistics
+from .summary import Row, format_model, rows_of_cut
 from .values import Value
 
 __all__ = ["Model", "make_model"]
 
 
-class Model:
+class Model(ModelState):
     """A graph with weights: ``Model(layer, input_shape)``, ``Model(inputs, outputs)`` or ``Model(graph)``.
 
     Parameters
@@ -147,92 +151,22 @@ class Model:
         results = tuple(outputs[name] for name in self.graph.outputs)
         return results[0] if len(results) == 1 else results
 
-    def state_dict(self) -> dict[str, Weight]:
-        """Return weights and statistics by PyTorch's names, in its order and layouts.
-
-        Arrays are those of the model, not copies. ``num_batches_tracked``, which PyTorch has beside running statistics,
-        is not there; its ``load_state_dict`` does without.
-        """
-        return {name: self.graph.initializers[name] for name in self._state}
-
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> StateDifference:
-        """Take weights and statistics from a state dict: of PyTorch, a file that `paring.read` opened, or a model.
-
-        Values are copied as they are, into the model's dtype; nothing else is converted: the running variance of
-        PyTorch means the same at rest. Compressed weights stay compressed. ``num_batches_tracked`` is passed over.
-
-        Parameters
-        ----------
-        state : mapping of str to array, tensor, QuantizedWeight or SparseWeight
-        strict : bool
-            Whether names that only one side has are an error.
-
-        Returns
-        -------
-        StateDifference
-            The names that only one side has.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If `state` is no mapping of names to arrays, or names, shapes or dtypes do not fit: one message lists them
-            all. Nothing is changed then.
-        """
-        found, difference = match_state(state, self.state_dict(), strict)
-        self.graph.initializers.update(found)
-        return difference
-
-    @property
-    def weights(self) -> tuple[str, ...]:
-        """The names of the weights: the state without statistics."""
-        return tuple(name for name in self._state if name not in self._statistics)
-
-    @property
-    def trainable(self) -> tuple[str, ...]:
-        """The names of the weights that training changes: not frozen, not compressed."""
-        return tuple(
-            name
-            for name in self.weights
-            if name not in self._frozen and isinstance(self.graph.initializers[name], np.ndarray)
-        )
-
-    @property
-    def frozen(self) -> tuple[str, ...]:
-        """The names of the weights and statistics that training leaves alone."""
-        return tuple(name for name in self._state if name in self._frozen)
-
-    def freeze(self, pattern: str = "*") -> tuple[str, ...]:
-        """Keep training from changing the weights and statistics whose names match a glob; return their names.
-
-        A batch normalization one of whose statistics is frozen is at rest in training too. ValueError without a match.
-        """
-        names = find_names(pattern, self._state)
-        self._frozen.update(names)
-        return names
-
-    def unfreeze(self, pattern: str = "*") -> tuple[str, ...]:
-        """Let training change weights and statistics again; return their names."""
-        names = find_names(pattern, self._state)
-        self._frozen.difference_update(names)
-        return names
-
-    @property
-    def statistics(self) -> dict[str, str]:
-        """Running statistics that training moves, and the output of `training_graph` with the new value of each."""
-        return with_new_statistics(self.graph, self._statistics - self._frozen)[1]
-
-    @property
-    def training_graph(self) -> Graph:
-        """The graph to train with: over the same weights, batch normalization by the batch.
-
-        After the outputs of `graph` it has those of `statistics`, which a step of training puts in place of the old.
-        """
-        return with_new_statistics(self.graph, self._statistics - self._frozen)[0]
-
     @property
     def output_shapes(self) -> dict[str, tuple[int | None, ...]]:
         """Shapes of the outputs by name; None for sizes that only a run knows."""
         return {name: tuple(self._shapes[name]) for name in self.graph.outputs}
+
+    @property
+    def shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shapes of all values by name; None for sizes that only a run knows."""
+        return {name: tuple(shape) for name, shape in self._shapes.items()}
+
+    def layer_output(self, layer: str) -> str:
+        """Return the name of the value that a layer gives; ValueError unless ``print(model)`` lists the layer."""
+        found = {row.name: row.output for row in self._rows}
+        if layer not in found:
+            raise ValueError(f"expected the name of a layer, got {layer!r}{did_you_mean(layer, found)}")
+        return found[layer]
 
     @property
     def num_parameters(self) -> int:
@@ -261,11 +195,46 @@ class Model:
         """
         if self.dtype != np.float32:
             raise ValueError(f"expected a model of float32 to compress, got {self.dtype}")
-        weights = {name: self.graph.initializers[name] for name in self.weights}
-        compressed = compress(weights, recipe, progress=progress)
-        model = self.copy(compressed)
+        plain = self.without_rounding()
+        compressed = compress(self, recipe, progress=progress)
+        model = plain.copy({name: weight for name, weight in compressed.items() if name in plain.weights})
         model.report = compressed.report
         return model
+
+    def quantized_weights(self) -> dict[str, QuantizedWeight]:
+        """Return the integers and scales of the weights that `paring.training.fake_quantize` rounds, by name.
+
+        Raises
+        ------
+        ValueError
+            If one of these weights, or its scale, is not finite.
+        """
+        return {name: quantize_pair(self.graph, pair) for name, pair in find_pairs(self.graph).items()}
+
+    def without_rounding(self) -> Model:
+        """Return the model as it was before `paring.training.fake_quantize`, over the same arrays."""
+        parts = parts_without_rounding(self.graph, self._state, self._rows, self._frozen)
+        return self if parts is None else make_model(*parts)
+
+    def with_rounding(self, settings: Mapping[str, PairSettings], activations: bool) -> Model:
+        """Return a copy in which weights are rounded before they are used: see `paring.training.fake_quantize`."""
+        parts = (self.graph, self._state, self._rows, self._frozen)
+        return make_model(*parts_with_rounding(*parts, settings, activations)).copy()
+
+    def with_graph(self, graph: Graph) -> Model:
+        """Return a model over another graph with weights of the same names, of other shapes perhaps; they are not
+        copied.
+
+        Raises
+        ------
+        ValueError
+            If the graph cannot be run, or lacks a weight.
+        """
+        missing = [name for name in self._state if name not in graph.initializers]
+        if missing:
+            raise ValueError(f"graph: expected the weights of the model, got no {missing[0]!r}")
+        rows = rows_of_cut(self._rows, self.graph.initializers, graph.initializers)
+        return make_model(graph, self._state, rows, self._frozen)
 
     def copy(self, weights: Mapping[str, Weight] | None = None) -> Model:
         """Return a model over the same graph with arrays of its own, some weights replaced by those given."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import printable
 from ..graph.nodes import Graph, Shape
+from ..weights import Weight
 
-__all__ = ["Row", "format_model", "rows_of_nodes"]
+__all__ = ["Row", "format_model", "rows_of_cut", "rows_of_nodes"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ def rows_of_nodes(graph: Graph, state: Sequence[str]) -> tuple[Row, ...]:
         waiting.difference_update(own)
         rows.append(Row(node.name, node.op, next(filter(None, node.outputs), ""), own))
     return tuple(rows)
+
+
+def rows_of_cut(
+    rows: Sequence[Row], before: Mapping[str, Weight], after: Mapping[str, Weight]
+) -> tuple[Row, ...]:
+    """Return rows for weights of other shapes: a layer that has another size than it says, says so."""
+    return tuple(
+        replace(row, layer=f"{row.layer}, cut")
+        if not row.layer.endswith(", cut")
+        and any(before[name].shape != after[name].shape for name in row.weights)
+        else row
+        for row in rows
+    )
 
 
 def format_model(

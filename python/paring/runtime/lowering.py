@@ -7,7 +7,7 @@ import numpy as np
 from ..graph.nodes import Graph, Node
 from ..graph.operators import Array, Run
 from ..graph.ops import find_operator
-from ..graph.uses import consumers, only_consumer
+from ..graph.uses import consumers, is_plain_product, only_consumer
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .convolution import lower_convolution
 from .linear import PackedLinear
@@ -74,13 +74,10 @@ def _lower_dense(
 
 def _dense_parts(graph: Graph, node: Node) -> tuple[Weight, Array | None] | None:
     """Return weight (out_features, in_features) and bias of a node that a packed layer can do; else None."""
-    if node.op not in ("Gemm", "MatMul") or node.inputs[0] in graph.initializers:
+    if not is_plain_product(node) or node.inputs[0] in graph.initializers:
         return None
     weight = graph.initializers.get(node.inputs[1])
     if weight is None or len(weight.shape) != 2 or 0 in weight.shape or not _has_kernel(weight):
-        return None
-    plain = all(node.attributes.get(name, 1.0) == 1.0 for name in ("alpha", "beta"))
-    if node.attributes.get("transA", 0) or not plain:
         return None
     turned = bool(node.attributes.get("transB", 0))  # then it lies as (out_features, in_features)
     if isinstance(weight, np.ndarray):

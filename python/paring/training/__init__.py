@@ -5,6 +5,7 @@ Learning-rate schedules are in `paring.training.schedules`.
 
 from .batch_norm import reestimate_batch_norm
 from .distillation import Distillation, distill
+from .fake_quantization import fake_quantize
 from .fitting import (
     Batch,
     Callback,
@@ -84,6 +85,7 @@ __all__ = [
     "accuracy",
     "cosine_similarity",
     "distill",
+    "fake_quantize",
     "fit",
     "mean_squared_error",
     "measure",
