@@ -43,7 +43,7 @@ from .optimizers import (
     RMSprop,
 )
 from .plateau import ReduceOnPlateau, ScoreSchedule
-from .pruning import GradualPruning, PruningCurve, prune_to_accuracy
+from .pruning import GradualPruning, PruningCurve, prune_to_accuracy, remove_units
 from .schedules import Schedule
 from .stopping import EarlyStopping
 
@@ -91,5 +91,6 @@ __all__ = [
     "measure",
     "prune_to_accuracy",
     "reestimate_batch_norm",
+    "remove_units",
     "top_k_accuracy",
 ]

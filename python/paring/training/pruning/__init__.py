@@ -3,5 +3,6 @@
 from .curve import PruningCurve, PruningPoint
 from .gradual import GradualPruning
 from .to_accuracy import prune_to_accuracy
+from .units import remove_units
 
-__all__ = ["GradualPruning", "PruningCurve", "PruningPoint", "prune_to_accuracy"]
+__all__ = ["GradualPruning", "PruningCurve", "PruningPoint", "prune_to_accuracy", "remove_units"]
