@@ -4,7 +4,7 @@ Learning-rate schedules are in `paring.training.schedules`.
 """
 
 from .batch_norm import reestimate_batch_norm
-from .distillation import Distillation, distill
+from .distillation import Distillation, distill, distill_layers
 from .fake_quantization import fake_quantize
 from .fitting import (
     Batch,
@@ -85,6 +85,7 @@ __all__ = [
     "accuracy",
     "cosine_similarity",
     "distill",
+    "distill_layers",
     "fake_quantize",
     "fit",
     "mean_squared_error",

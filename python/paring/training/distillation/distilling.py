@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..losses.base import Loss
 from ..losses.classes import CrossEntropy, KLDivergence
 from ..number_checks import check_number
 from ..optimizers.base import Optimizer
+from .features import FeaturePair, check_features, compare_features, with_features
 from .teachers import RECORDED, RecordedTeacher, Teacher, as_teacher, check_outputs, record_outputs
 
 __all__ = ["Distillation", "distill"]
@@ -30,6 +31,8 @@ Array = npt.NDArray[Any]
 @dataclass(frozen=True)
 class Distillation(Objective):
     """``hard_weight * loss(student, labels) + soft_weight * T**2 * KL(teacher at T || student at T)``, batch means.
+
+    With features, ``feature_weight`` times the mean squared difference of each is added.
 
     An `Objective` for `fit`; `distill` makes one. Recorded outputs of the teacher come with the batch and follow their
     examples through shuffling; others are computed batch by batch.
@@ -44,6 +47,9 @@ class Distillation(Objective):
     hard_weight, soft_weight : float
     loss : Loss
         For the labels.
+    features : tuple of FeaturePair
+        Further outputs of the student, and the layers of the teacher that they are to become like.
+    feature_weight : float
     """
 
     teacher: Teacher
@@ -52,26 +58,43 @@ class Distillation(Objective):
     hard_weight: float = 0.1
     soft_weight: float = 0.9
     loss: Loss = field(default_factory=CrossEntropy)
+    features: tuple[FeaturePair, ...] = ()
+    feature_weight: float = 1.0
 
     def value_and_gradients(
         self, outputs: Mapping[str, Array], batch: Batch
     ) -> tuple[float, dict[str, Array]]:
         logits = outputs[self.output]
-        value, gradient = self._soft(logits).value_and_gradient(logits, self._teachers(batch, logits))
-        value *= self.soft_weight
-        gradient *= gradient.dtype.type(self.soft_weight)
-        if self.hard_weight:
-            hard, own = self.loss.value_and_gradient(logits, self._labels(batch))
-            value += self.hard_weight * hard
-            gradient += own * own.dtype.type(self.hard_weight)
-        return value, {self.output: gradient}
+        value, gradients = 0.0, dict[str, Array]()
+        if self.features:
+            value, gradients = compare_features(
+                self.features, self.teacher, outputs, batch, self.feature_weight
+            )
+        for weight, loss, targets in self._terms(batch, logits):
+            more, gradient = loss.value_and_gradient(logits, targets)
+            value += weight * more
+            gradient *= gradient.dtype.type(weight)
+            before = gradients.get(self.output)
+            gradients[self.output] = gradient if before is None else before + gradient
+        return value, gradients
 
     def value(self, outputs: Mapping[str, Array], batch: Batch) -> float:
         logits = outputs[self.output]
-        value = self.soft_weight * self._soft(logits).value(logits, self._teachers(batch, logits))
-        if self.hard_weight:
-            value += self.hard_weight * self.loss.value(logits, self._labels(batch))
+        value = sum(
+            weight * loss.value(logits, targets) for weight, loss, targets in self._terms(batch, logits)
+        )
+        if self.features and all(pair.output in outputs for pair in self.features):
+            value += compare_features(self.features, self.teacher, outputs, batch, self.feature_weight)[0]
         return value
+
+    def _terms(self, batch: Batch, logits: Array) -> list[tuple[float, Loss, Array]]:
+        """Return weights, losses and targets of the student's output."""
+        terms: list[tuple[float, Loss, Array]] = []
+        if self.soft_weight:
+            terms.append((self.soft_weight, KLDivergence(self.temperature), self._teachers(batch, logits)))
+        if self.hard_weight:
+            terms.append((self.hard_weight, self.loss, self._labels(batch)))
+        return terms
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -81,10 +104,16 @@ class Distillation(Objective):
             "soft_weight": self.soft_weight,
             "loss": describe(self.loss),
             "output": self.output,
+            **(
+                {"features": self._feature_names, "feature_weight": self.feature_weight}
+                if self.features
+                else {}
+            ),
         }
 
-    def _soft(self, logits: Array) -> KLDivergence:
-        return KLDivergence(self.temperature)
+    @property
+    def _feature_names(self) -> list[list[str]]:
+        return [[pair.output, pair.teacher] for pair in self.features]
 
     def _teachers(self, batch: Batch, logits: Array) -> Array:
         recorded = batch.extras.get(RECORDED)
@@ -109,6 +138,8 @@ def distill(
     temperature: float = 4.0,
     hard_weight: float = 0.1,
     soft_weight: float = 0.9,
+    features: Mapping[str, str] | None = None,
+    feature_weight: float = 1.0,
     loss: Loss | None = None,
     batch_size: int = 32,
     seed: int = 0,
@@ -130,7 +161,7 @@ def distill(
         of one, holds the outputs for every example of `data`, in order. Several are an ensemble: the mean of their
         softmaxes at T is learned.
     student : Model
-        With one output, (examples, classes).
+        With one output, (examples, classes); of any shape with ``soft_weight=0``.
     data : tuple ``(inputs, labels)``, or iterable of such batches
         Labels may be None with ``hard_weight=0``.
     optimizer, batch_size, seed, shuffle, validation, **options
@@ -138,7 +169,13 @@ def distill(
     temperature : float
         Above 0.
     hard_weight, soft_weight : float
-        At least 0; `soft_weight` above 0: without it nothing would be distilled.
+        At least 0; `soft_weight` above 0 unless there are features: without it nothing would be distilled.
+    features : mapping of str to str, optional
+        Layers of the student, by the names in ``print(student)``, and those of the teacher (a model, or modules of
+        PyTorch) that they are to become like (Romero et al. 2015, arXiv 1412.6550, section 2.2). Where the widths
+        differ, a linear map of the student's feature is trained along and thrown away.
+    feature_weight : float
+        Above 0: times the mean squared difference of each.
     loss : Loss, optional
         For the labels; by default `CrossEntropy`.
 
@@ -173,30 +210,44 @@ def distill(
         raise ValueError(f"student: expected one output, got {', '.join(student.graph.outputs)}")
     temperature = check_number(temperature, "temperature", above=0)
     hard_weight = check_number(hard_weight, "hard_weight", least=0)
-    soft_weight = check_number(soft_weight, "soft_weight", above=0)
+    pairs = None if features is None else check_features(features)
+    feature_weight = check_number(feature_weight, "feature_weight", above=0)
+    soft_weight = check_number(soft_weight, "soft_weight", **({"least": 0} if pairs else {"above": 0}))
     loss = CrossEntropy() if loss is None else loss
     if not isinstance(loss, Loss):
         raise TypeError(
             f"loss: expected one of paring.training.losses for the labels, got {type(loss).__name__}"
         )
     output = student.graph.outputs[0]
-    objective = Distillation(as_teacher(teacher), output, temperature, hard_weight, soft_weight, loss)
+    guide = as_teacher(teacher)
+    objective = Distillation(guide, output, temperature, hard_weight, soft_weight, loss)
     if hard_weight:
         check_labels_of(LossObjective(loss, output), data, student)
     batch_size = check_count(batch_size, "batch_size", 1)
     order = check_count(seed, "seed") if shuffle else None
     train, held = _prepare(objective, student, data, validation, batch_size, order, seed)
-    return fit(
-        student,
-        train,
-        loss=objective,
-        optimizer=optimizer,
-        batch_size=batch_size,
-        validation=held,
-        seed=seed,
-        shuffle=shuffle,
-        **options,
-    )
+    trained = student
+    if pairs is not None:
+        first = next(take_batches(train, student.graph, batch_size, None).epoch(0))
+        trained, own = with_features(student, pairs, guide, first, seed)
+        objective = replace(objective, features=own, feature_weight=feature_weight)
+    try:
+        return fit(
+            trained,
+            train,
+            loss=objective,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            validation=held,
+            seed=seed,
+            shuffle=shuffle,
+            **options,
+        )
+    finally:
+        # Weights are trained in place; statistics are new arrays.
+        student.graph.initializers.update(
+            {name: trained.graph.initializers[name] for name in student.state_dict()}
+        )
 
 
 def _prepare(
@@ -220,6 +271,8 @@ def _prepare(
         raise ValueError(
             "data: expected labels for hard_weight, got None: give hard_weight=0 for unlabelled data"
         )
+    if not objective.soft_weight:
+        return (data, validation)
     size, classes = len(next(iter(inputs.values()))), student.output_shapes[objective.output][-1]
     if isinstance(objective.teacher, RecordedTeacher):
         recorded = check_outputs(objective.teacher.outputs, size, classes)

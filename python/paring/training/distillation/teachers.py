@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...compression.recipe_steps import did_you_mean
 from ...formats import read
+from ...graph.evaluation import evaluate
+from ...graph.nodes import Graph
 from ...nn.model import Model
 from ..fitting.batches import Batch, Batches
 
@@ -28,6 +31,18 @@ class Teacher(ABC):
     def logits(self, batch: Batch, temperature: float) -> Array:
         """Return the outputs for the examples of a batch; those of an ensemble depend on the temperature."""
 
+    def features(self, batch: Batch, layers: Sequence[str]) -> dict[str, Array]:
+        """Return what some layers give for the examples of a batch, by their names.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If this teacher has no layers, or none of a name.
+        """
+        raise TypeError(
+            "features: expected one teacher that has layers: a paring.nn.Model or a PyTorch module"
+        )
+
 
 class CallableTeacher(Teacher):
     """A function of the inputs, in the order of the student's."""
@@ -42,6 +57,22 @@ class CallableTeacher(Teacher):
         return np.asarray(outputs)
 
 
+class ModelTeacher(CallableTeacher):
+    """A model of ours, without training."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(model)
+        self._model = model
+
+    def features(self, batch: Batch, layers: Sequence[str]) -> dict[str, Array]:
+        graph = self._model.graph
+        values = {layer: self._model.layer_output(layer) for layer in layers}
+        inputs = {own.name: array for own, array in zip(graph.inputs, batch.inputs.values(), strict=True)}
+        wanted = tuple(dict.fromkeys(values.values()))
+        found = evaluate(Graph(graph.nodes, graph.initializers, graph.inputs, wanted), inputs)
+        return {layer: found[value] for layer, value in values.items()}
+
+
 class TorchTeacher(Teacher):
     """A PyTorch module. It is not imported for that: who has a module has PyTorch."""
 
@@ -49,6 +80,32 @@ class TorchTeacher(Teacher):
         self._module, self._torch = module, sys.modules["torch"]
 
     def logits(self, batch: Batch, temperature: float) -> Array:
+        outputs = self._run(batch)
+        outputs = getattr(outputs, "logits", outputs)
+        return np.asarray(outputs.detach().cpu().numpy())
+
+    def features(self, batch: Batch, layers: Sequence[str]) -> dict[str, Array]:
+        modules = dict(self._module.named_modules())
+        found: dict[str, Array] = {}
+        hooks = []
+        try:
+            for layer in layers:
+                if layer not in modules:
+                    raise ValueError(
+                        f"features: expected the name of a module, got {layer!r}{did_you_mean(layer, modules)}"
+                    )
+
+                def keep(module: Any, inputs: Any, output: Any, layer: str = layer) -> None:
+                    found[layer] = np.asarray(output.detach().cpu().numpy())
+
+                hooks.append(modules[layer].register_forward_hook(keep))
+            self._run(batch)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return found
+
+    def _run(self, batch: Batch) -> Any:
         if self._module.training:
             raise ValueError(
                 "teacher: expected a module in evaluation mode, or its batch norms move: call teacher.eval()"
@@ -56,9 +113,7 @@ class TorchTeacher(Teacher):
         torch: Any = self._torch
         with torch.no_grad():
             tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in batch.inputs.values()]
-            outputs = self._module(*tensors)
-        outputs = getattr(outputs, "logits", outputs)
-        return np.asarray(outputs.detach().cpu().numpy())
+            return self._module(*tensors)
 
 
 class EnsembleTeacher(Teacher):
@@ -119,7 +174,7 @@ def as_teacher(teacher: Any) -> Teacher:
             raise ValueError("teacher: expected at least one, got none")
         return EnsembleTeacher([as_teacher(member) for member in teacher])
     if isinstance(teacher, Model):
-        return CallableTeacher(teacher)
+        return ModelTeacher(teacher)
     torch: Any = sys.modules.get("torch")
     if torch is not None and isinstance(teacher, torch.nn.Module):
         return TorchTeacher(teacher)
