@@ -185,7 +185,7 @@ class TestBadInput:
             ({"symmetric": 1}, TypeError, "symmetric: expected a bool, got int"),
             ({"axis": 2}, ValueError, "axis: expected -2 to 1 for w of 2 axes, got 2"),
             ({"axis": -3}, ValueError, "axis: expected -2 to 1 for w of 2 axes, got -3"),
-            ({"axis": None}, TypeError, "axis: expected an int, got NoneType None"),
+            ({"axis": 1.5}, TypeError, "axis: expected an int, got float 1.5"),
             (
                 {"convention": "onnx"},
                 ValueError,

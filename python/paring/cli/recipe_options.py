@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ..compression.criteria import Scope
-from ..compression.quantization import CONVENTIONS
+from ..compression.quantize_settings import CONVENTIONS
 from ..compression.recipe import PruneStep, QuantizeStep, Recipe, SparsifyStep, Step
 from ..weights import GRANULARITIES
 

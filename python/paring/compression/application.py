@@ -89,7 +89,8 @@ def _prune(plan: Plan, step: PruneStep, weight: npt.NDArray[Any], cut: Cut | Non
     if cut is not None:
         return prune_at(weight, cut, repr(plan.name))
     if step.structure is None or plan.axis == 0:
-        return prune({plan.name: weight}, **step.arguments)[plan.name]
+        whole: npt.NDArray[Any] = prune({plan.name: weight}, **step.arguments)[plan.name]
+        return whole
     # N:M runs along what feeds an output channel, so channels go first, and back: some of them at a time.
     pruned = np.empty_like(weight, weight.dtype.newbyteorder("="), order="C", subok=False)
     channels, moved = np.moveaxis(weight, plan.axis, 0), np.moveaxis(pruned, plan.axis, 0)

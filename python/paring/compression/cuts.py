@@ -15,7 +15,7 @@ import numpy.typing as npt
 from .. import _core
 from .criteria import check_criterion
 from .floats import FLOAT_NAMES, as_native, explain_not_finite
-from .pruning import Job, standard_deviation
+from .prune_jobs import Job, standard_deviation
 from .recipe_steps import PruneStep
 
 __all__ = ["KEY_BITS", "Cut", "find_cuts", "prune_at"]

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..weights import QuantizedWeight, SparseWeight, Weight, packed_row_bytes
-from .quantization import QuantizeSettings, check_axis, quantize_named
+from .quantization import quantize_named
+from .quantize_settings import QuantizeSettings, check_axis
 from .sparsity import INT32_MAX, sparsify_named
 
 __all__ = ["Choice", "choose_form", "dense_zeros_note", "form_name", "quantizing_pays"]

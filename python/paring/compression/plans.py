@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..weights import QuantizedWeight, SparseWeight
 from .floats import is_float
-from .quantization import check_axis
+from .quantize_settings import check_axis
 from .recipe import PruneStep, QuantizeStep, Recipe, SparsifyStep
 from .recipe_steps import EVERYTHING, matches
 from .sources import Outline, Source

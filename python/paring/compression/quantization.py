@@ -3,84 +3,68 @@
 from __future__ import annotations
 
 import math
-import operator
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..weights import GRANULARITIES, Granularity, QuantizedWeight, packed_row_bytes
+from ..weights import Granularity, QuantizedWeight, Weight, packed_row_bytes
 from .floats import as_float32, check_floats, explain_not_finite
-from .gguf_convention import GROUP_SIZE, quantize_blocks
+from .gguf_convention import quantize_blocks
+from .holders import change_matrices, holds_weights
 from .outputs import check_out
+from .quantize_settings import Convention, QuantizeSettings, check_axis
 
-__all__ = ["Convention", "QuantizeSettings", "quantize", "quantize_named"]
+__all__ = ["quantize", "quantize_named"]
 
-Convention = Literal["paring", "compressed-tensors", "gguf"]
-CONVENTIONS: tuple[Convention, ...] = ("paring", "compressed-tensors", "gguf")
-MAX_GROUP_SIZE = 2**31 - 1
 BLOCK = 1 << 22  # elements copied at a time
 
 
-@dataclass(frozen=True)
-class QuantizeSettings:
-    """How to quantize, whatever the weight, in the terms of `quantize`. Checked when made."""
-
-    bits: int = 8
-    granularity: Granularity = "channel"
-    group_size: int = 32
-    symmetric: bool = True
-    convention: Convention = "paring"
-
-    def __post_init__(self) -> None:
-        for name in ("bits", "group_size"):
-            object.__setattr__(self, name, check_integer(getattr(self, name), name))
-        if not 2 <= self.bits <= 8:
-            raise ValueError(f"bits: expected one of 2, 3, 4, 5, 6, 7, 8, got {self.bits}")
-        if self.granularity not in GRANULARITIES:
-            raise ValueError(
-                f"granularity: expected one of {', '.join(map(repr, GRANULARITIES))}, "
-                f"got {self.granularity!r}"
-            )
-        if not 1 <= self.group_size <= MAX_GROUP_SIZE:
-            raise ValueError(f"group_size: expected 1 to 2**31 - 1, got {self.group_size}")
-        if not isinstance(self.symmetric, bool):
-            raise TypeError(f"symmetric: expected a bool, got {type(self.symmetric).__name__}")
-        if self.convention not in CONVENTIONS:
-            raise ValueError(
-                f"convention: expected {' or '.join(map(repr, CONVENTIONS))}, got {self.convention!r}"
-            )
-        if self.convention == "gguf":
-            self._check_gguf()
-
-    def _check_gguf(self) -> None:
-        """Raise ValueError unless these are the settings of Q8_0 or Q4_0."""
-        for name, allowed in (
-            ("bits", (8, 4)),
-            ("granularity", ("group",)),
-            ("group_size", (GROUP_SIZE,)),
-            ("symmetric", (True,)),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"convention 'gguf': expected {name} {' or '.join(map(repr, allowed))}, "
-                    f"got {getattr(self, name)!r}"
-                )
-
-
+@overload
 def quantize(
     w: npt.NDArray[Any],
     bits: int = 8,
     granularity: Granularity = "channel",
     group_size: int = 32,
     symmetric: bool = True,
-    axis: int = 0,
+    axis: int | None = None,
     convention: Convention = "paring",
     *,
     out: QuantizedWeight | None = None,
-) -> QuantizedWeight:
+) -> QuantizedWeight: ...
+@overload
+def quantize(
+    w: Mapping[str, Any],
+    bits: int = 8,
+    granularity: Granularity = "channel",
+    group_size: int = 32,
+    symmetric: bool = True,
+    axis: int | None = None,
+    convention: Convention = "paring",
+) -> dict[str, Weight]: ...
+@overload
+def quantize(
+    w: Any,
+    bits: int = 8,
+    granularity: Granularity = "channel",
+    group_size: int = 32,
+    symmetric: bool = True,
+    axis: int | None = None,
+    convention: Convention = "paring",
+) -> Any: ...
+def quantize(
+    w: Any,
+    bits: int = 8,
+    granularity: Granularity = "channel",
+    group_size: int = 32,
+    symmetric: bool = True,
+    axis: int | None = None,
+    convention: Convention = "paring",
+    *,
+    out: QuantizedWeight | None = None,
+) -> Any:
     """Round weights to integer codes of 2 to 8 bits: ``w ~ (code - zero_point) * scale``.
 
     Codes are ``w / scale`` (a float32 division) rounded half to even, so a weight is off by half a scale at
@@ -88,8 +72,10 @@ def quantize(
 
     Parameters
     ----------
-    w : ndarray
-        float16, bfloat16, float32 or float64 (rounded to float32 first), of any byte order and layout.
+    w : ndarray, mapping of str to ndarray, or model
+        float16, bfloat16, float32 or float64 (rounded to float32 first), of any byte order and layout. Of a mapping, a
+        `paring.nn.Model`, or anything with ``state_dict()`` (PyTorch) or ``get_weights()`` (Keras), the float arrays of
+        two axes or more, whatever their size (`compress` picks and reports).
     bits : int
         2 to 8. There are kernels to run 4 and 8; the others are for storage.
     granularity : {"tensor", "channel", "group"}
@@ -100,9 +86,10 @@ def quantize(
     symmetric : bool
         Zero points are all 0. Otherwise the whole range of codes spans from the least to the greatest weight,
         both sides widened to 0, which stays exact: fewer bits lost where the weights lie to one side.
-    axis : int
-        Which axis of `w` holds the output channels; groups run along all the others, flattened. 0 for
-        PyTorch, -1 for Keras. With an axis other than the first, `w` is copied to bring it there.
+    axis : int, optional
+        Which axis of `w` holds the output channels; groups run along all the others, flattened. 0 for PyTorch, -1 for
+        Keras: by default -1 for what has ``get_weights()``, else 0. With an axis other than the first, `w` is copied
+        to bring it there.
     convention : {"paring", "compressed-tensors", "gguf"}
         "paring": symmetric 8 bits use -127..127 with scale = max|w| / 127. Symmetric fewer bits use all
         codes, -8..7 for 4, with scale = (the weight of largest magnitude, with its sign) / -8, as GGUF's
@@ -116,9 +103,11 @@ def quantize(
 
     Returns
     -------
-    QuantizedWeight
-        `out`, or a new one. A channel or group of zeros, or of weights so small that its scale would be no
-        normal float32, has scale 1 and codes that mean 0; by convention "gguf" a scale of 0 or -0.
+    QuantizedWeight, or what was given with its matrices quantized
+        For a mapping or what has ``state_dict()`` a dict; for a `paring.nn.Model` a model; for what has
+        ``get_weights()`` a list of arrays rounded to the codes, for its ``set_weights()``. Otherwise `out`, or a new
+        one. A channel or group of zeros, or of weights so small that its scale would be no normal float32, has scale 1
+        and codes that mean 0; by convention "gguf" a scale of 0 or -0.
 
     Raises
     ------
@@ -144,26 +133,23 @@ def quantize(
            [ 4.  ,  1.  ,  3.  ]], dtype=float32)
     """
     settings = QuantizeSettings(bits, granularity, group_size, symmetric, convention)
-    return quantize_named(w, settings, axis, "w", out)
+    if isinstance(w, Mapping) or (holds_weights(w) and not isinstance(w, np.ndarray)):
+        if out is not None:
+            raise TypeError(
+                f"out: expected none for a {type(w).__name__}, whose weights come back as they do"
+            )
+        return _quantize_all(w, settings, axis)
+    return quantize_named(w, settings, 0 if axis is None else axis, "w", out)
 
 
-def check_integer(value: object, label: str) -> int:
-    """Return `value` as an int; TypeError if it is none."""
-    try:
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        pass
-    raise TypeError(f"{label}: expected an int, got {type(value).__name__} {value!r}")
+def _quantize_all(w: Any, settings: QuantizeSettings, axis: int | None) -> Any:
+    def change(matrices: dict[str, Any], own_axis: int) -> dict[str, QuantizedWeight]:
+        chosen = own_axis if axis is None else axis
+        return {
+            name: quantize_named(weight, settings, chosen, repr(name)) for name, weight in matrices.items()
+        }
 
-
-def check_axis(axis: object, ndim: int, label: str) -> int:
-    """Return `axis` counted from the front; ValueError if an array of `ndim` axes has no such one."""
-    number = check_integer(axis, "axis")
-    count = max(ndim, 1)  # a single number counts as one channel
-    if not -count <= number < count:
-        raise ValueError(f"axis: expected {-count} to {count - 1} for {label} of {ndim} axes, got {number}")
-    return number % count
+    return change_matrices(w, change)
 
 
 def empty_weight(shape: tuple[int, ...], settings: QuantizeSettings, axis: int) -> QuantizedWeight:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from ..errors import FormatError
 from .presets import preset_steps
-from .quantization import check_integer
+from .quantize_settings import check_integer
 from .recipe_document import VERSION, parse_document, step_to_dict
 from .recipe_steps import EVERYTHING, PruneStep, QuantizeStep, SparsifyStep, Step, check_pattern, matches
 from .recipe_toml import read_toml, toml_text

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from .presets import preset_steps
-from .quantization import check_integer
+from .quantize_settings import check_integer
 from .recipe_steps import PruneStep, QuantizeStep, SparsifyStep, Step, did_you_mean
 
 __all__ = ["VERSION", "parse_document", "parse_step", "step_to_dict"]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from ..formats.strict_json import is_unicode
 from .criteria import Scope, check_criterion, check_scope
-from .quantization import QuantizeSettings, check_integer
+from .quantize_settings import QuantizeSettings, check_integer
 
 __all__ = ["EVERYTHING", "PruneStep", "QuantizeStep", "SparsifyStep", "Step", "check_pattern", "matches"]
 

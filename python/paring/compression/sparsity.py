@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .floats import as_float32, check_floats, explain_not_finite, is_float
-from .quantization import check_axis
+from .quantize_settings import check_axis
 
 __all__ = ["sparsify", "sparsify_named"]
 

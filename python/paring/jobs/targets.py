@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ..compression.forms import quantizing_pays
 from ..compression.plans import Plan
-from ..compression.quantization import QuantizeSettings, empty_weight
+from ..compression.quantization import empty_weight
+from ..compression.quantize_settings import QuantizeSettings
 from ..compression.sources import Source
 from ..formats import check_holds, check_suffix
 from ..formats.shards import INDEX_SUFFIX

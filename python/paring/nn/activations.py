@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..compression.quantization import check_integer
+from ..compression.quantize_settings import check_integer
 from .arguments import check_number
 from .building import Scope, Symbol
 from .layer import Layer

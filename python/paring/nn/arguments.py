@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..compression.quantization import check_integer
+from ..compression.quantize_settings import check_integer
 from ..formats.strict_json import is_unicode
 from ..graph.nodes import Input
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..compression.compressor import Progress, compress
-from ..compression.quantization import check_integer
+from ..compression.quantize_settings import check_integer
 from ..compression.recipe_sources import RecipeLike
 from ..compression.recipe_steps import did_you_mean
 from ..compression.report import Report

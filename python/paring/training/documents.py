@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from ..compression.quantization import check_integer
+from ..compression.quantize_settings import check_integer
 from ..compression.recipe_steps import did_you_mean
 
 __all__ = ["DEEPEST", "LARGEST", "Documented", "check_count", "check_same", "find_differences"]

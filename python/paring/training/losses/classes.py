@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...compression.quantization import check_integer
+from ...compression.quantize_settings import check_integer
 from ..number_checks import check_number
 from .base import Float64, Loss, Parts, check_values, mean_parts, place
 from .labels import check_labels

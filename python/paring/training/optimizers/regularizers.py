@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...compression.quantization import check_integer
+from ...compression.quantize_settings import check_integer
 from ...compression.recipe_steps import EVERYTHING, check_pattern
 from ..number_checks import check_number
 

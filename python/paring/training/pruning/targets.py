@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...compression.sources import as_weight
 from ...nn.model import Model
 
 __all__ = ["PruningTarget", "as_target"]
@@ -78,6 +80,33 @@ class MappingTarget(PruningTarget):
         return {**self._weights, **pruned}
 
 
+class StateTarget(PruningTarget):
+    """An object with ``state_dict`` and ``load_state_dict``, such as a PyTorch module."""
+
+    def __init__(self, holder: Any) -> None:
+        self._holder = holder
+        self._values = dict(holder.state_dict())
+        self._weights = {name: np.array(as_weight(value, repr(name))) for name, value in self._values.items()}
+
+    def weights(self) -> Weights:
+        return self._weights
+
+    def with_weights(self, pruned: Mapping[str, Array]) -> Any:
+        state = {**self._weights, **pruned}
+        self._holder.load_state_dict(
+            {name: _like(value, state[name]) for name, value in self._values.items()}
+        )
+        return self._holder
+
+
+def _like(value: Any, array: Array) -> Any:
+    """Return an array as what a framework had: a tensor of its own for a tensor."""
+    if isinstance(value, np.ndarray):
+        return array
+    framework = sys.modules[type(value).__module__.partition(".")[0]]
+    return framework.from_numpy(np.array(array)).to(value.dtype)
+
+
 class ListTarget(PruningTarget):
     """An object with ``get_weights`` and ``set_weights``, such as a Keras model; names are positions in the list."""
 
@@ -101,7 +130,9 @@ def as_target(model: Any) -> PruningTarget:
         return MappingTarget(model)
     if callable(getattr(model, "get_weights", None)) and callable(getattr(model, "set_weights", None)):
         return ListTarget(model)
+    if callable(getattr(model, "state_dict", None)) and callable(getattr(model, "load_state_dict", None)):
+        return StateTarget(model)
     raise TypeError(
         "model: expected a paring.nn.Model, a mapping of names to arrays, or an object with get_weights and "
-        f"set_weights, got {type(model).__name__}"
+        f"set_weights, or state_dict and load_state_dict, got {type(model).__name__}"
     )

@@ -35,12 +35,13 @@ def prune_to_accuracy(
     """Find the sparsest model whose score is at most `max_drop` below that of the model as it is.
 
     Weights of least magnitude go. Without `retrain` nothing is trained; with it, each model is trained under its masks
-    before it is measured, and the next one is pruned from it. What was given is not changed, but for an object with
-    ``set_weights``, which ends with the best weights.
+    before it is measured, and the next one is pruned from it. What was given is not changed, but for an object that
+    takes weights, which ends with the best ones.
 
     Parameters
     ----------
-    model : Model, mapping of str to ndarray, or object with ``get_weights`` and ``set_weights``
+    model : Model, mapping of str to ndarray, or object that gives and takes weights
+        By ``get_weights`` and ``set_weights`` (Keras), or ``state_dict`` and ``load_state_dict`` (PyTorch).
     evaluate : callable
         Gives the score of a pruned model: higher is better. It is called with a `Model`, a dict, or the object.
     max_drop : float
