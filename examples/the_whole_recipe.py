@@ -19,7 +19,7 @@ import numpy as np
 import paring
 from paring import nn
 from paring.demo import load_digits
-from paring.training import Adam, CrossEntropy, accuracy, distill, fit, measure
+from paring.training import Adam, CrossEntropy, accuracy, distill, fake_quantize, fit, measure
 from paring.training.schedules import Cosine
 from train_fashion_mnist import HELD, IMAGE, lenet_5, load_split
 
@@ -105,7 +105,11 @@ def main() -> None:
     plain = nn.Model(small_net(), IMAGE, seed=options.seed)
     fit(plain, train, loss=CrossEntropy(), **settings)
     student = nn.Model(small_net(), IMAGE, seed=options.seed)
-    distill(teacher, student, train, temperature=4.0, hard_weight=0.1, soft_weight=0.9, **settings)
+    soft = {"temperature": 4.0, "hard_weight": 0.1, "soft_weight": 0.9}
+    distill(teacher, student, train, **soft, **settings)
+    few_bits = paring.Recipe([paring.QuantizeStep(bits=2)], min_size=0)
+    rounded = fake_quantize(student, few_bits, ranges="learned")
+    distill(teacher, rounded, train, **soft, **settings)
 
     print(f"{'model':34}{'bytes':>10}{'smaller':>9}{'of the test images':>20}{'64 images':>11}")
     rows = {
@@ -115,6 +119,8 @@ def main() -> None:
         "30 hidden units, trained alone": plain,
         "  distilled from LeNet-5": student,
         "  distilled, int8": student.compress("int8"),
+        "  distilled, rounded to 2 bits": paring.quantize(student, bits=2),
+        "  distilled, trained in 2 bits": rounded.compress(),
     }
     with tempfile.TemporaryDirectory() as folder:
         whole = size_of(teacher, folder)

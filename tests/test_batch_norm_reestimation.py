@@ -1,11 +1,13 @@
-"""Running statistics computed anew: against NumPy, and that they bring accuracy back."""
+"""One batch normalized, and running statistics computed anew: against NumPy, and that they bring accuracy back."""
 
 import numpy as np
 import pytest
 
 import paring
 from paring import nn
-from paring.training.batch_norm import reestimate_batch_norm
+from paring.graph.evaluation import evaluate
+from paring.graph.operators import Run
+from paring.training.batch_norm import normalize_batch, reestimate_batch_norm
 from paring.training.fitting import fit
 from paring.training.fitting.measuring import measure
 from paring.training.losses import CrossEntropy
@@ -140,3 +142,46 @@ def test_accuracy_comes_back_after_quantizing():
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+class TestNormalizeBatch:
+    @pytest.mark.parametrize("shape", [(7, 3), (4, 3, 5), (4, 3, 5, 6)])
+    def test_is_what_the_layer_does_in_training(self, shape):
+        rng = np.random.default_rng(0)
+        x = (rng.standard_normal(shape) * 3 + 2).astype(np.float32)
+        layer = nn.BatchNorm2d(3) if len(shape) == 4 else nn.BatchNorm1d(3)
+        model = nn.Model(layer, (None, *shape[1:]))
+        model.state_dict()["weight"][...] = [1, 2, 3]
+        model.state_dict()["bias"][...] = [0, -1, 5]
+        wanted = evaluate(model.training_graph, {"input": x}, Run(training=True))["output"]
+        got = normalize_batch(x, np.array([1, 2, 3]), np.array([0, -1, 5]))
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ({"x": [[1.0]]}, TypeError, "x: expected an array of floats, got list"),
+            ({"x": np.ones((2, 2), np.int64)}, TypeError, "x: expected an array of floats, got int64"),
+            (
+                {"x": np.ones(4)},
+                ValueError,
+                r"x: expected \(examples, channels, ...\) with two values a channel",
+            ),
+            ({"x": np.ones((1, 4))}, ValueError, r"with two values a channel or more, got \(1, 4\)"),
+            (
+                {"weight": np.ones(3)},
+                ValueError,
+                r"weight: expected a number, or shape \(2,\), got shape \(3,\)",
+            ),
+            (
+                {"bias": np.ones((2, 2))},
+                ValueError,
+                r"bias: expected a number, or shape \(2,\), got shape \(2, 2\)",
+            ),
+            ({"epsilon": -1}, ValueError, "epsilon: expected a finite number of at least 0, got -1"),
+        ],
+    )
+    def test_refusals(self, arguments, error, message):
+        with pytest.raises(error, match=message):
+            normalize_batch(**{"x": np.ones((3, 2)), **arguments})

@@ -3,7 +3,7 @@
 Learning-rate schedules are in `paring.training.schedules`.
 """
 
-from .batch_norm import reestimate_batch_norm
+from .batch_norm import normalize_batch, reestimate_batch_norm
 from .distillation import Distillation, distill, distill_layers
 from .fake_quantization import fake_quantize
 from .fitting import (
@@ -90,6 +90,7 @@ __all__ = [
     "fit",
     "mean_squared_error",
     "measure",
+    "normalize_batch",
     "prune_to_accuracy",
     "reestimate_batch_norm",
     "remove_units",

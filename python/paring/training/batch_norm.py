@@ -1,4 +1,4 @@
-"""Running statistics of batch normalization, computed anew from data without any training."""
+"""Batch normalization: of one batch, and running statistics computed anew from data without any training."""
 
 from __future__ import annotations
 
@@ -15,11 +15,74 @@ from ..nn.model import Model
 from ..nn.statistics import find_statistics
 from .documents import check_count
 from .fitting.batches import take_batches
+from .number_checks import check_number
 
-__all__ = ["reestimate_batch_norm"]
+__all__ = ["normalize_batch", "reestimate_batch_norm"]
 
 NORM = "BatchNormalization"
 Float64 = npt.NDArray[np.float64]
+
+
+def normalize_batch(
+    x: npt.NDArray[Any], weight: Any = 1.0, bias: Any = 0.0, *, epsilon: float = 1e-5
+) -> npt.NDArray[Any]:
+    """Return ``weight * (x - mean) / sqrt(var + epsilon) + bias`` with the mean and variance of the batch.
+
+    The layers `paring.nn.BatchNorm1d` and `BatchNorm2d` do this in training, and follow both with running averages for
+    afterwards.
+
+    Parameters
+    ----------
+    x : ndarray
+        Of floats, (examples, channels, ...). Each channel is normalized over all examples and places.
+    weight, bias : float or ndarray
+        For all channels, or (channels,).
+    epsilon : float
+        At least 0.
+
+    Returns
+    -------
+    ndarray
+        Of the shape and dtype of `x`; computed in float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is no array of floats with two axes or more, a channel has fewer than two values, or `weight` or `bias`
+        is neither a number nor one a channel.
+
+    Notes
+    -----
+    Ioffe, Szegedy 2015, arXiv 1502.03167, algorithm 1; the variance is that of the values, divided by their number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> normalize_batch(np.array([[1.0, 10.0], [3.0, 10.0]]), epsilon=0.01).round(3)
+    array([[-0.995,  0.   ],
+           [ 0.995,  0.   ]])
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+        raise TypeError(f"x: expected an array of floats, got {kind}")
+    if x.ndim < 2 or x.size < 2 * x.shape[1]:
+        raise ValueError(
+            f"x: expected (examples, channels, ...) with two values a channel or more, got {x.shape}"
+        )
+    epsilon = check_number(epsilon, "epsilon", least=0)
+    shape = (1, -1, *([1] * (x.ndim - 2)))
+    factors = []
+    for label, value in (("weight", weight), ("bias", bias)):
+        array = np.asarray(value, np.float64)
+        if array.shape not in ((), (1,), (x.shape[1],)):
+            raise ValueError(f"{label}: expected a number, or shape {(x.shape[1],)}, got shape {array.shape}")
+        factors.append(array.reshape(shape))
+    axes = (0, *range(2, x.ndim))
+    values = x.astype(np.float64)
+    centered = values - values.mean(axis=axes, keepdims=True)
+    scaled = centered / np.sqrt(np.square(centered).mean(axis=axes, keepdims=True) + epsilon)
+    result: npt.NDArray[Any] = (factors[0] * scaled + factors[1]).astype(x.dtype)
+    return result
 
 
 def reestimate_batch_norm(
