@@ -28,6 +28,8 @@ def test_one_page_of_output():
         "30 hidden units, trained alone",
         "distilled from LeNet-5",
         "distilled, int8",
+        "distilled, rounded to 2 bits",
+        "distilled, trained in 2 bits",
     ]
     sizes = {row[1].strip(): int(row[2].replace(",", "")) for row in rows}
     assert sizes["int8"] < sizes["LeNet-5"] / 3.5
@@ -35,4 +37,7 @@ def test_one_page_of_output():
     for row in rows:
         assert float(row[3]) == round(sizes["LeNet-5"] / int(row[2].replace(",", "")), 1)
     # Three epochs on 700 digits are little, but far from guessing.
-    assert all(float(row[4]) > 40 for row in rows)
+    scores = {row[1].strip(): float(row[4]) for row in rows}
+    assert scores.pop("distilled, rounded to 2 bits") < scores["distilled, trained in 2 bits"]
+    assert all(score > 40 for score in scores.values())
+    assert sizes["distilled, trained in 2 bits"] < sizes["distilled, int8"] / 3
