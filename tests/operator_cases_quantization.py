@@ -29,6 +29,17 @@ CASES = [
     Case("paring.WeightScale", (WEIGHT,), {"bits": 4}),
     Case("paring.LearnedScale", (scales(4), np.array([0.0, -3.0, 0.5, 40.0], np.float32)), {}),
     Case(
+        "paring.IntegerConv",
+        (
+            RNG.standard_normal((2, 3, 5, 4)).astype(np.float32),
+            CODES.repeat(2, 1)[:, :12],
+            scales(4),
+            None,
+            scales(4),
+        ),
+        {"axis": 0, "bits": 4, "kernel_shape": (2, 2), "pads": (1, 0, 1, 0)},
+    ),
+    Case(
         "paring.IntegerDense",
         (RNG.standard_normal((5, 10)).astype(np.float32), CODES, scales(4), None, scales(4)),
         {"axis": 0, "bits": 4, "form": "Gemm"},

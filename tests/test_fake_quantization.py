@@ -108,6 +108,26 @@ class TestWhatIsTrainedIsWhatRuns:
         changed = plain.copy(back.state_dict())
         np.testing.assert_array_equal(back(x), changed(x))
 
+    @pytest.mark.parametrize(("granularity", "symmetric", "ranges"), FORMS)
+    def test_deep_convolutions(self, granularity, symmetric, ranges):
+        layers = nn.Sequential(
+            nn.Conv2d(2, 120, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(120, 8, 3, stride=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(128, 2),
+        )
+        plain = nn.Model(layers, (None, 2, 9, 9))
+        model = fake_quantize(plain, recipe(4, granularity, symmetric), ranges=ranges)
+        assert [node.op for node in model.graph.nodes].count("paring.IntegerConv") == 1
+        train(model, epochs=1)
+        session = paring.Session(model.compress())
+        assert set(session.packed_layers) == {"2", "5"}
+        assert session(IMAGES).tobytes() == model(IMAGES).tobytes()
+        back = model.without_rounding()
+        np.testing.assert_array_equal(back(IMAGES), plain.copy(back.state_dict())(IMAGES))
+
     def test_other_layers_agree_closely(self):
         """GELU is computed twice, here and inside the kernel: a code may go the other way."""
         layers = nn.Sequential(nn.Linear(16, 64), nn.GELU(), nn.Linear(64, 4))

@@ -10,8 +10,8 @@ from operator_cases_quantization import CASES, CODES, PLUS, WEIGHT, scales
 from operator_graphs import graph_of_arrays, run, run_case
 from paring.graph.checking import infer_shapes
 from paring.graph.evaluation import evaluate, record
+from paring.graph.integers import round_rows
 from paring.graph.nodes import Graph, Input, Node
-from paring.graph.ops.integer_dense import round_rows
 
 OF_ONNX = [case for case in CASES if not case.op.startswith("paring.")]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.op}-{case.attributes}")
@@ -353,6 +353,95 @@ class TestIntegerDense:
             run("paring.IntegerDense", x, CODES, scales(4), None, scales(3), axis=0, bits=4)
         with pytest.raises(ValueError, match="expected x of float32 and codes of int8, got float64 and int8"):
             run("paring.IntegerDense", x.astype(np.float64), CODES, scales(4), axis=0, bits=4)
+
+
+CONVOLUTIONS = [
+    ((2, 3, 7, 6), (3, 2), {}),
+    ((2, 3, 7, 6), (3, 3), {"pads": (1, 1, 1, 1), "strides": (2, 1)}),
+    ((2, 3, 9, 8), (2, 3), {"dilations": (2, 2), "pads": (0, 2, 1, 0)}),
+    ((3, 3, 11), (4,), {"strides": (2,), "pads": (1, 1)}),
+    ((2, 3, 4, 4), (1, 1), {}),
+]
+
+
+class TestIntegerConv:
+    @pytest.mark.parametrize(("shape", "kernel", "attributes"), CONVOLUTIONS)
+    @pytest.mark.parametrize("form", ["tensor", "channel", "group"])
+    @pytest.mark.parametrize("with_zero", [False, True])
+    def test_is_a_packed_layer_over_windows(self, shape, kernel, attributes, form, with_zero):
+        rng = np.random.default_rng(1)
+        x = rng.standard_normal(shape).astype(np.float32)
+        columns = 3 * math.prod(kernel)
+        codes = rng.integers(-8, 8, (5, 3, *kernel)).astype(np.int8)
+        groups = {"tensor": (), "channel": (5,), "group": (5, math.ceil(columns / 4))}[form]
+        scale = rng.uniform(0.01, 0.1, groups).astype(np.float32)
+        zero = rng.integers(-8, 8, groups).astype(np.int8) if with_zero else None
+        bias = rng.standard_normal(5).astype(np.float32)
+        axes = {"axis": 1, "block_size": 4} if form == "group" else {"axis": 0}
+        given = codes.reshape(5, -1) if form == "group" else codes
+        settings = {"bits": 4, "kernel_shape": kernel, **attributes, **axes}
+        got = run("paring.IntegerConv", x, given, scale, zero, bias, **settings)
+        weight = weight_of(4, codes.reshape(5, -1), scale, zero, 4 if form == "group" else None)
+        layer = paring.PackedLinear(weight, bias)
+        # Windows one by one: what a convolution with filters of a single 1 takes out of x.
+        eye = np.eye(columns, dtype=np.float32).reshape(columns, 3, *kernel)
+        windows = run("Conv", x, eye, **attributes)
+        rows = np.ascontiguousarray(np.moveaxis(windows, 1, -1)).reshape(-1, columns)
+        wanted = np.moveaxis(layer(rows).reshape(len(x), *windows.shape[2:], 5), -1, 1)
+        np.testing.assert_array_equal(got, wanted)
+
+    @pytest.mark.parametrize(("shape", "kernel", "attributes"), CONVOLUTIONS)
+    @pytest.mark.parametrize("grouped", [False, True])
+    def test_gradients_are_those_of_the_convolution(self, shape, kernel, attributes, grouped):
+        rng = np.random.default_rng(2)
+        columns = 3 * math.prod(kernel)
+        x = rng.standard_normal(shape).astype(np.float32)
+        w = rng.standard_normal((5, columns) if grouped else (5, 3, *kernel)).astype(np.float32)
+        scale = rng.uniform(0.1, 0.2, (5, math.ceil(columns / 4)) if grouped else (5,)).astype(np.float32)
+        bias = rng.standard_normal(5).astype(np.float32)
+        axes = {"axis": 1, "block_size": 4} if grouped else {"axis": 0}
+        first = Node(
+            "QuantizeLinear", ("w", "s"), ("q",), {"output_dtype": 3, "low": -8, "high": 7, **axes}, "q"
+        )
+        settings = {"bits": 4, "kernel_shape": kernel, **attributes, **axes}
+        integers = (first, Node("paring.IntegerConv", ("x", "q", "s", "", "b"), ("y",), settings, "c"))
+        floats = (
+            first,
+            Node("DequantizeLinear", ("q", "s"), ("r",), axes, "r"),
+            Node("Reshape", ("r", "shape"), ("f",), {}, "f"),
+            Node("Conv", ("x", "f", "b"), ("y",), attributes, "c"),
+        )
+        given = {"x": x, "w": w, "s": scale, "b": bias}
+        inputs = [Input(name, array.shape, array.dtype.name) for name, array in given.items()]
+        shapes = {"shape": np.array((5, 3, *kernel))}
+        watch = list(given)
+        one = record(Graph(integers, {}, inputs, ("y",)), given, watch)
+        other = record(Graph(floats, shapes, inputs, ("y",)), given, watch)
+        dy = rng.standard_normal(other.outputs["y"].shape).astype(np.float32)
+        found, wanted = one.backward({"y": dy}), other.backward({"y": dy})
+        for name in watch:
+            np.testing.assert_allclose(found[name], wanted[name], rtol=1e-4, atol=1e-4)
+
+    def test_what_is_not_finite_shows(self):
+        (case,) = [case for case in CASES if case.op == "paring.IntegerConv"]
+        x, codes, scale, _, bias = case.arrays()
+        scale[1] = np.nan
+        assert np.isnan(run("paring.IntegerConv", x, codes, scale, None, bias, **case.attributes)).all()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"kernel_shape": (2,)}, r"kernel_shape: expected 2 numbers, got \(2,\)"),
+            (
+                {"kernel_shape": (3, 2)},
+                r"expected codes for filters of shape \(4, 3, 3, 2\), got shape \(4, 12\)",
+            ),
+        ],
+    )
+    def test_refusals(self, change, message):
+        (case,) = [case for case in CASES if case.op == "paring.IntegerConv"]
+        with pytest.raises(ValueError, match=message):
+            run("paring.IntegerConv", *case.arrays(), **{**case.attributes, **change})
 
 
 class TestRoundRows:

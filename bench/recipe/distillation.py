@@ -19,7 +19,7 @@ from paring.training import CrossEntropy, distill
 IMAGE = (None, 1, 28, 28)
 TEMPERATURES = (2.0, 4.0, 8.0)
 HARD, SOFT = 0.1, 0.9
-EPOCHS = {"Fashion-MNIST": 20, "MNIST-5k": 60}
+EPOCHS = {"Fashion-MNIST": 12, "MNIST-5k": 40}
 
 
 def teacher() -> nn.Sequential:

@@ -20,7 +20,7 @@ from paring import nn
 from paring.training.pruning import GradualPruning
 from training_step import NETS
 
-EPOCHS = {"LeNet-300-100": 40, "LeNet-5": 15}
+EPOCHS = {"LeNet-300-100": 30, "LeNet-5": 15}
 RATE, DECAY = 0.002, 0.2
 UNTIL = 0.3  # of the updates: then the sparsity is reached, and what is left recovers
 REQUIRED = 0.92

@@ -21,7 +21,7 @@ from paring.training import distill, fake_quantize
 from training_step import NETS
 
 NET = "LeNet-5"
-EPOCHS = 15
+EPOCHS = 10
 BITS = (2, 4)
 CHOICES = [(ranges, taught) for ranges in ("observed", "learned") for taught in (False, True)]
 

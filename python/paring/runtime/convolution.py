@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.integers import is_deep
 from ..graph.nodes import Graph, Node
 from ..graph.operators import Array
 from ..graph.ops import find_operator
@@ -22,15 +23,14 @@ from .steps import Step, activation_of, bias_of, naming
 __all__ = ["lower_convolution"]
 
 
-# Numbers in a filter from which packed layers beat the float kernel: measured on one thread of an AMD EPYC (family 26),
-# int8 takes 1.1 times the time at 576, 0.9 times at 1,152 and a third at 4,608; float CSR with a tenth left 0.85 times
-# at 576, and 2.4 times at 500 with 50 filters.
-INTEGER_DEPTH, SPARSE_DEPTH = 1024, 512
+# Numbers in a filter from which float CSR beats the float kernel: on one thread of an AMD EPYC (family 26), with a
+# tenth left it takes 0.85 times the time at 576, and 2.4 times at 500 with 50 filters.
+SPARSE_DEPTH = 512
 
 
-def _least_depth(weight: QuantizedWeight | SparseWeight) -> int:
+def _pays(weight: QuantizedWeight | SparseWeight) -> bool:
     floats = isinstance(weight, SparseWeight) and weight.data.dtype.kind == "f"
-    return SPARSE_DEPTH if floats else INTEGER_DEPTH
+    return math.prod(weight.shape[1:]) >= SPARSE_DEPTH if floats else is_deep(weight.shape)
 
 
 def lower_convolution(
@@ -44,7 +44,7 @@ def lower_convolution(
     weight = graph.initializers.get(node.inputs[1]) if node.op == "Conv" else None
     if not isinstance(weight, QuantizedWeight | SparseWeight) or weight.axis != 0 or 0 in weight.shape:
         return None
-    if node.attributes.get("group", 1) != 1 or math.prod(weight.shape[1:]) < _least_depth(weight):
+    if node.attributes.get("group", 1) != 1 or not _pays(weight):
         return None
     filters = weight.shape[0]
     bias = None

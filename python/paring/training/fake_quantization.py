@@ -49,8 +49,8 @@ def fake_quantize(
         the start times ``t + sqrt(1 + t**2)``, where t is what is trained. Better for few bits; only for symmetric
         steps.
     activations : bool
-        Whether what goes into dense layers is rounded as the integer kernels will do it, row by row. (Of convolutions
-        it is not: `Session` runs those with fewer than 1,024 numbers in a filter in float32.)
+        Whether dense layers, and convolutions with 1,024 numbers a filter or more, run on the integer kernels already,
+        which round what goes into them row by row and window by window. (`Session` runs smaller filters in float32.)
 
     Returns
     -------

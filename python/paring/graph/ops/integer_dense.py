@@ -14,16 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ... import _core
-from ..attributes import int_of
+from ..integers import by_codes_and_scale, numbers_of, pack_integers, round_rows
 from ..nodes import Node, Shape
 from ..operators import Array, Operator, Run
 from ..products import matrix_product
-from ..scales import check_scale_shape, stretch_scale, sum_by_scale
+from ..scales import check_scale_shape, stretch_scale
 
-__all__ = ["OPERATOR", "round_rows"]
-
-SMALLEST_NORMAL = np.float32(2.0**-126)
+__all__ = ["OPERATOR"]
 
 
 def infer(node: Node, shapes: Sequence[Any]) -> Sequence[Shape]:
@@ -43,20 +40,11 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
     if x.dtype != np.float32 or codes.dtype != np.int8:
         raise ValueError(f"expected x of float32 and codes of int8, got {x.dtype} and {codes.dtype}")
     y = np.empty(shape, np.float32)
-    if not all(array is None or np.isfinite(array).all() for array in (scale, bias)):
-        y.fill(np.nan)  # what packs is finite; training sees where it came from
-        return (y,)
-    bits = int_of(node, "bits", 8)
-    packed = _core.PackedMatrix.from_codes(
-        codes if bits == 8 else _core.pack_codes(codes, bits),
-        _matrix(scale),
-        None if zero_point is None else _matrix(zero_point),
-        bits,
-        codes.shape[1],
-        int_of(node, "block_size", 0),
-        bias,
-    )
-    packed.run(_rows(x), y.reshape(-1, codes.shape[0]), "")
+    packed = pack_integers(node, codes, scale, zero_point, bias)
+    if packed is None:
+        y.fill(np.nan)  # only what is finite can be packed; training sees where it came from
+    else:
+        packed.run(_rows(x), y.reshape(-1, codes.shape[0]), "")
     return (y,)
 
 
@@ -70,55 +58,21 @@ def gradient(
 ) -> Sequence[Array | None]:
     x, codes, scale, zero_point, _ = (*inputs, None, None)[:5]
     dy = _rows(gradients[0])
-    numbers = codes.astype(scale.dtype)
-    if zero_point is not None:
-        numbers -= stretch_scale(node, zero_point, codes.shape)
-    stretched = stretch_scale(node, scale, codes.shape)
+    numbers = numbers_of(node, codes, scale, zero_point)
     found: list[Array | None] = [None] * len(inputs)
     if needed[0]:
-        found[0] = matrix_product(dy, numbers * stretched).reshape(x.shape)
+        weight = numbers * stretch_scale(node, scale, codes.shape)
+        found[0] = matrix_product(dy, weight).reshape(x.shape)
     if needed[1] or needed[2]:
         by_weight = matrix_product(dy.T, round_rows(_rows(x)))
-        found[1] = by_weight * stretched if needed[1] else None
-        found[2] = sum_by_scale(node, by_weight * numbers, scale.shape) if needed[2] else None
+        found[1:3] = by_codes_and_scale(node, by_weight, numbers, scale, (needed[1], needed[2]))
     if needed[4:] and needed[4]:
         found[4] = dy.sum(axis=0)
     return found
 
 
-def round_rows(x: Array) -> Array:
-    """Return rows of float32 as integer kernels see them (csrc/quantize/activation.h).
-
-    The value of largest magnitude (the first of equals) stays; the others are rounded half to even to codes of -127 to
-    127 times their largest magnitude / 127. A row with NaN or infinity becomes NaN.
-
-    >>> round_rows(np.array([[100, 1.27, 0.004, -0.016]], np.float32))
-    array([[ 1.00e+02,  1.27e+00,  0.00e+00, -2.00e-02]], dtype=float32)
-    """
-    if not x.size:
-        return x
-    magnitude = np.abs(x)
-    exact = (np.arange(len(x)), magnitude.argmax(axis=1))  # the first of equals, NaN before all
-    finite = np.isfinite(magnitude[exact])
-    magnitude[exact] = 0
-    scale = magnitude.max(axis=1, keepdims=True) / np.float32(127)
-    small = scale < SMALLEST_NORMAL
-    scale[small] = 1
-    rounded: Array = np.rint(x / scale)
-    np.clip(rounded, -127, 127, out=rounded)
-    rounded *= np.where(small, np.float32(0), scale)
-    rounded[exact] = x[exact]
-    rounded[~finite] = np.nan
-    return rounded
-
-
 def _rows(x: Array) -> Array:
     return np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-
-
-def _matrix(scale: Array) -> Array:
-    """Return scales with two axes, as kernels want them."""
-    return np.ascontiguousarray(scale.reshape((*scale.shape, 1, 1)[:2]))
 
 
 OPERATOR = Operator(

@@ -5,8 +5,8 @@ A pair stands between a weight and those who use it:
     weight -> [Reshape to (channels, columns), for groups of filters] -> QuantizeLinear -> DequantizeLinear -> [Reshape]
 
 with the scale from a paring.WeightScale (computed from the weight) or a paring.LearnedScale (trained). Layers that run
-on integer kernels become a paring.IntegerDense over the codes, which does to activations what these kernels do, so
-that what is trained is what will run, to the byte.
+on integer kernels become a paring.IntegerDense or paring.IntegerConv over the codes, which does to activations what
+these kernels do, so that what is trained is what will run, to the byte.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import numpy as np
 
 from ...weights import Granularity
 from ..checking import check_graph
+from ..integers import is_deep
 from ..nodes import Attribute, Graph, Node
 from ..operators import Array
+from ..ops.integer_conv import CONV_ATTRIBUTES
 from ..ops.weight_scale import scale_shape
 from ..uses import consumers, is_plain_product, only_consumer
-from .pairs import INTEGER, LEARNED, OBSERVED
+from .pairs import CONV, DENSE, LEARNED, OBSERVED
 
 __all__ = ["LearnedRange", "PairSettings", "insert_pairs"]
 
@@ -88,11 +90,11 @@ def insert_pairs(graph: Graph, settings: Mapping[str, PairSettings], activations
         nodes += made
         initializers.update(more)
         outputs[name] = made[-1].outputs[0]
-    dense = _find_dense(graph, settings) if activations else {}
-    gone = {name for layer in dense.values() for name in layer.others}
+    layers = {**_find_dense(graph, settings), **_find_convolutions(graph, settings)} if activations else {}
+    gone = {name for layer in layers.values() for name in layer.others}
     for node in graph.nodes:
-        if node.name in dense:
-            nodes.append(dense[node.name].as_integers(node, settings[dense[node.name].weight]))
+        if node.name in layers:
+            nodes.append(layers[node.name].as_integers(node, settings[layers[node.name].weight]))
         elif node.name not in gone:
             nodes.append(replace(node, inputs=tuple(outputs.get(name, name) for name in node.inputs)))
     kept = _without_unused(nodes, set(outputs.values()), graph.outputs)
@@ -102,23 +104,38 @@ def insert_pairs(graph: Graph, settings: Mapping[str, PairSettings], activations
 
 
 @dataclass(frozen=True)
-class _Dense:
-    """A product with a weight that `paring.Session` will run on integer kernels, with the nodes that go with it."""
+class _Layer:
+    """A layer that `paring.Session` will run on integer kernels, with the nodes that go with it."""
 
+    op: str
     weight: str
     bias: str
     output: str
-    form: str
+    attributes: Mapping[str, Attribute]
     others: tuple[str, ...] = ()
 
     def as_integers(self, node: Node, setting: PairSettings) -> Node:
         scales = [f"{self.weight}:scale", "" if setting.symmetric else f"{self.weight}:zero_point"]
-        attributes: dict[str, Attribute] = {"bits": setting.bits, "form": self.form, **setting.axes}
+        attributes: dict[str, Attribute] = {"bits": setting.bits, **self.attributes, **setting.axes}
         inputs = (node.inputs[0], f"{self.weight}:codes", *scales, self.bias)
-        return Node(INTEGER, inputs, (self.output,), attributes, node.name)
+        return Node(self.op, inputs, (self.output,), attributes, node.name)
 
 
-def _find_dense(graph: Graph, weights: Container[str]) -> dict[str, _Dense]:
+def _find_convolutions(graph: Graph, weights: Container[str]) -> dict[str, _Layer]:
+    """Return the convolutions with these filters that are deep enough, by the names of their nodes."""
+    found: dict[str, _Layer] = {}
+    for node in graph.nodes:
+        if node.op != "Conv" or node.attributes.get("group", 1) != 1 or node.inputs[1] not in weights:
+            continue
+        shape, bias = graph.initializers[node.inputs[1]].shape, (*node.inputs, "")[2]
+        if is_deep(shape) and (not bias or bias in graph.initializers):
+            attributes = {key: value for key, value in node.attributes.items() if key in CONV_ATTRIBUTES}
+            attributes["kernel_shape"] = shape[2:]
+            found[node.name] = _Layer(CONV, node.inputs[1], bias, node.outputs[0], attributes)
+    return found
+
+
+def _find_dense(graph: Graph, weights: Container[str]) -> dict[str, _Layer]:
     """Return the products with these weights, by the names of their nodes: Gemm, or MatMul of the turned weight."""
     users = consumers(graph.nodes)
     turned = {
@@ -128,14 +145,14 @@ def _find_dense(graph: Graph, weights: Container[str]) -> dict[str, _Dense]:
         and node.inputs[0] in weights
         and node.attributes.get("perm", (1, 0)) == (1, 0)
     }
-    found: dict[str, _Dense] = {}
+    found: dict[str, _Layer] = {}
     for node in graph.nodes:
         if not is_plain_product(node) or node.inputs[0] in graph.initializers:
             continue
         if node.attributes.get("transB", 0):
             bias = (*node.inputs, "")[2]
             if node.inputs[1] in weights and (not bias or bias in graph.initializers):
-                found[node.name] = _Dense(node.inputs[1], bias, node.outputs[0], "Gemm")
+                found[node.name] = _Layer(DENSE, node.inputs[1], bias, node.outputs[0], {"form": "Gemm"})
         elif node.op == "MatMul" and node.inputs[1] in turned:
             before, after = turned[node.inputs[1]], only_consumer(graph, users, node.outputs[0])
             others = (before.name,) if len(users[node.inputs[1]]) == 1 else ()
@@ -144,7 +161,7 @@ def _find_dense(graph: Graph, weights: Container[str]) -> dict[str, _Dense]:
                 added = [name for name in after.inputs if name != output]
                 if len(added) == 1 and len(getattr(graph.initializers.get(added[0]), "shape", ())) == 1:
                     bias, output, others = added[0], after.outputs[0], (*others, after.name)
-            found[node.name] = _Dense(before.inputs[0], bias, output, "MatMul", others)
+            found[node.name] = _Layer(DENSE, before.inputs[0], bias, output, {"form": "MatMul"}, others)
     return found
 
 

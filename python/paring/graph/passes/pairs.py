@@ -16,11 +16,13 @@ from ..attributes import int_of, str_of
 from ..nodes import Graph, Node
 from ..operators import Array, Run
 from ..ops import find_operator
+from ..ops.integer_conv import CONV_ATTRIBUTES
 from ..uses import consumers
 
-__all__ = ["INTEGER", "LEARNED", "OBSERVED", "Pair", "find_pairs", "quantize_pair", "remove_pairs"]
+__all__ = ["CONV", "DENSE", "LEARNED", "OBSERVED", "Pair", "find_pairs", "quantize_pair", "remove_pairs"]
 
-OBSERVED, LEARNED, INTEGER = "paring.WeightScale", "paring.LearnedScale", "paring.IntegerDense"
+OBSERVED, LEARNED = "paring.WeightScale", "paring.LearnedScale"
+DENSE, CONV = "paring.IntegerDense", "paring.IntegerConv"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def remove_pairs(graph: Graph) -> Graph:
     weights = {pair.quantize.outputs[0]: pair.weight for pair in pairs.values()}
     nodes: list[Node] = []
     for node in graph.nodes:
-        if node.op == INTEGER:
+        if node.op in (DENSE, CONV):
             nodes += _as_floats(node, weights[node.inputs[1]])
         elif node.name not in gone:
             nodes.append(replace(node, inputs=tuple(instead.get(name, name) for name in node.inputs)))
@@ -105,6 +107,9 @@ def remove_pairs(graph: Graph) -> Graph:
 def _as_floats(node: Node, weight: str) -> list[Node]:
     """Return the nodes that an integer layer stands for."""
     x, bias, name = node.inputs[0], (*node.inputs, "", "")[4], node.name
+    if node.op == CONV:
+        attributes = {key: value for key, value in node.attributes.items() if key in CONV_ATTRIBUTES}
+        return [Node("Conv", (x, weight, *([bias] if bias else [])), node.outputs, attributes, name)]
     if node.attributes["form"] == "Gemm":
         return [Node("Gemm", (x, weight, *([bias] if bias else [])), node.outputs, {"transB": 1}, name)]
     turned, product = f"{name}:turned_weight", f"{name}:product_with_weight"
