@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..integers import numbers_of
 from ..nodes import Node, Shape
 from ..operators import Array, Operator, Run, as_needed
 from ..scales import check_scale_shape, stretch_scale, sum_by_scale
@@ -26,7 +27,7 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
     if zero_point is not None and zero_point.dtype != codes.dtype:
         raise ValueError(f"expected a zero point of {codes.dtype}, as the codes, got {zero_point.dtype}")
     infer(node, [None if array is None else array.shape for array in (codes, scale, zero_point)])
-    numbers = _numbers(node, codes, scale, zero_point)
+    numbers = numbers_of(node, codes, scale, zero_point)
     numbers *= stretch_scale(node, scale, codes.shape)
     return (numbers,)
 
@@ -47,16 +48,9 @@ def gradient(
         return result
 
     def of_scale() -> Array:
-        return sum_by_scale(node, dy * _numbers(node, codes, scale, zero_point), scale.shape)
+        return sum_by_scale(node, dy * numbers_of(node, codes, scale, zero_point), scale.shape)
 
     return (*as_needed(needed[:2], of_codes, of_scale), *([None] * len(inputs[2:])))
-
-
-def _numbers(node: Node, codes: Array, scale: Array, zero_point: Array | None) -> Array:
-    numbers = codes.astype(scale.dtype)
-    if zero_point is not None:
-        numbers -= stretch_scale(node, zero_point, codes.shape)
-    return numbers
 
 
 OPERATOR = Operator(
