@@ -14,6 +14,8 @@ from ..graph.nodes import Graph
 from ..graph.operators import Array
 from ..graph.passes.batch_norm_folding import fold_batch_norm
 from ..graph.passes.constant_folding import fold_constants
+from ..graph.passes.pairs import find_pairs
+from ..nn.model import Model
 from ..nn.saving import load
 from .lowering import lower
 from .steps import Step
@@ -33,7 +35,8 @@ class Session:
     Parameters
     ----------
     model : Model, Graph, or path
-        A `paring.nn.Model`, a graph, or a file that `Model.save` has written.
+        A `paring.nn.Model`, a graph, or a file that `Model.save` has written. Of a model that was trained with rounded
+        weights (`paring.training.fake_quantize`) the integers are run.
     num_threads : int, optional
         Threads of the kernels in the whole process, as `paring.set_num_threads` sets them; by default left alone.
 
@@ -148,10 +151,12 @@ def _graph_of(model: Any) -> Graph:
                 f"{Path(model)}: expected a file that Model.save has written; of an ONNX file paring.read reads the "
                 "weights, and nothing reads the graph yet"
             )
-        return load(model).graph
-    graph = model if isinstance(model, Graph) else getattr(model, "graph", None)
-    if isinstance(graph, Graph):
-        return graph
+        model = load(model)
+    if isinstance(model, Model):
+        # Weights that are rounded where they are used become the integers that they stand for.
+        return model.compress().graph if find_pairs(model.graph) else model.graph
+    if isinstance(model, Graph):
+        return model
     raise TypeError(f"model: expected a paring.nn.Model, a Graph, or a path, got {type(model).__name__}")
 
 
