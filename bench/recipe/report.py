@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,17 @@ MARK = "<!-- all below is written by bench/recipe/report.py -->"
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, ["---"] * len(header), *rows])
+
+
+def prose(text: str) -> str:
+    """Return the paragraphs of a text filled to the width of the page; tables and lists stay."""
+    parts = text.split("\n\n")
+    return "\n\n".join(
+        part
+        if part.startswith(("|", "#", "- "))
+        else textwrap.fill(" ".join(part.split()), 120, break_long_words=False, break_on_hyphens=False)
+        for part in parts
+    )
 
 
 def spread(values: Sequence[float]) -> str:
@@ -125,7 +137,19 @@ The integer session beside the net that was trained, over {len(runs)} nets and 1
 difference of logits is {worst:g} of the row's largest; test images whose class differs: {listed}."""
 
 
-def layerwise(document: dict[str, Any]) -> str:
+def layerwise(documents: Sequence[dict[str, Any]]) -> str:
+    """Of files that share all settings and have seeds of their own."""
+    document = documents[0]
+    for other in documents[1:]:
+        assert all(
+            other[key] == document[key] for key in ("sparsity", "fitted", "sentences", "judges", "passes")
+        )
+        for what, by_text in other["cosines"].items():
+            for text, found in by_text.items():
+                own = document["cosines"][what][text]
+                own += [pair for pair in found if pair not in own]
+        for what, times in other["seconds"].items():
+            document["seconds"][what] += times
     names = {
         "pruned": "pruned",
         "fitted": "fitted by least squares (`distill_layers`)",
@@ -185,27 +209,26 @@ def main() -> None:
 
     found = {
         write: read(pattern)
-        for write, pattern in ((pruning, "pruning*.json"), (distillation, "distillation*.json"))
+        for write, pattern in (
+            (pruning, "pruning*.json"),
+            (distillation, "distillation*.json"),
+            (layerwise, "layerwise*.json"),
+        )
     }
     parts = [write(documents) for write, documents in found.items() if documents]
     documents = [document for own in found.values() for document in own]
     for write, pattern in (
         (quantization, "quantization.json"),
-        (layerwise, "layerwise.json"),
         (batch_norm, "batch_norm.json"),
     ):
         for document in read(pattern):
             parts.append(write(document))
             documents.append(document)
     machines = sorted({described(document["machine"]) for document in documents})
-    text = f"""{MARK}
-
-Measured {"; ".join(machines)}. Three seeds: data cut, start and order are others in each. Means with their standard
-error; a difference below two standard errors is reported as no gap. Every choice was made on images cut from the
-training split; the test images were looked at once a seed.
-
-{(chr(10) * 2).join(parts)}
-"""
+    intro = f"""Measured {"; ".join(machines)}. Three seeds: data cut, start and order are others in each. Means with
+their standard error; a difference below two standard errors is reported as no gap. Every choice was made on images cut
+from the training split; the test images were looked at once a seed."""
+    text = "\n\n".join([MARK, *(prose(part) for part in (intro, *parts))]) + "\n"
     if options.write:
         PAGE.write_text(PAGE.read_text().partition(MARK)[0] + text)
     else:
