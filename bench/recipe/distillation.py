@@ -19,20 +19,21 @@ from paring.training import CrossEntropy, distill
 IMAGE = (None, 1, 28, 28)
 TEMPERATURES = (2.0, 4.0, 8.0)
 HARD, SOFT = 0.1, 0.9
-EPOCHS = {"Fashion-MNIST": 12, "MNIST-5k": 40}
+# A teacher with dropout learns slowly: it is given more.
+EPOCHS = {"Fashion-MNIST": 10, "MNIST-5k": 40}
+TEACHER_EPOCHS = {"Fashion-MNIST": 20, "MNIST-5k": 120}
 
 
 def teacher() -> nn.Sequential:
-    """784-1200-1200-10 with dropout, as in section 3 of the paper (without its weight constraints and jitter)."""
+    """784-1200-1200-10 with dropout, as in section 3 of the paper (with less of it, and without its jitter)."""
     return nn.Sequential(
         nn.Flatten(),
-        nn.Dropout(0.2),
         nn.Linear(784, 1200),
         nn.ReLU(),
-        nn.Dropout(0.5),
+        nn.Dropout(0.3),
         nn.Linear(1200, 1200),
         nn.ReLU(),
-        nn.Dropout(0.5),
+        nn.Dropout(0.3),
         nn.Linear(1200, 10),
     )
 
@@ -74,7 +75,7 @@ def run(data: str, options: Any) -> dict[str, Any]:
     heats: dict[str, float] = {}
     for seed in options.seeds:
         split = make(seed)
-        guide = train(nn.Model(teacher(), IMAGE, seed=seed), split, epochs, seed)
+        guide = train(nn.Model(teacher(), IMAGE, seed=seed), split, TEACHER_EPOCHS[data], seed)
         models = {"teacher": guide}
         for name, hidden in STUDENTS.items():
             models[f"{name}, alone"] = train(
@@ -91,7 +92,13 @@ def run(data: str, options: Any) -> dict[str, Any]:
             print(f"{data:14} seed {seed}  {name:20} {test[name][-1]:.2%}", flush=True)
     for name, values in test.items():
         print(f"{data:14} {name:20} {Spread(tuple(values))}", flush=True)
-    return {"data": data, "epochs": epochs, "temperatures": heats, "test": test}
+    return {
+        "data": data,
+        "epochs": epochs,
+        "teacher_epochs": TEACHER_EPOCHS[data],
+        "temperatures": heats,
+        "test": test,
+    }
 
 
 def main() -> None:

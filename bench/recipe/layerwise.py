@@ -36,7 +36,7 @@ TEXTS = {
     REVIEWS: "662c1b7c3bd0612eaaaf3f0c694cbd3897e30c0d87d2940b46c9fd0d15ed70c1",
     ARTICLES: "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d",
 }
-SPARSITY, FITTED, HELD, LENGTH, BATCH, RATE = 0.8, 1024, 250, 48, 16, 1e-3
+SPARSITY, FITTED, HELD, LENGTH, BATCH, RATE = 0.8, 1024, 250, 48, 8, 1e-3
 Tokens = tuple[np.ndarray, np.ndarray]
 
 

@@ -80,7 +80,7 @@ def distillation(documents: Sequence[dict[str, Any]]) -> str:
     rows = []
     for one in (one for document in documents for one in document["sets"]):
         test = one["test"]
-        rows.append([one["data"], "teacher, 2 x 1200, dropout", "", spread(test["teacher"]), "", ""])
+        rows.append([one["data"], "teacher, 2 x 1200, dropout 0.3", "", spread(test["teacher"]), "", ""])
         for name, heat in one["temperatures"].items():
             alone, taught = test[f"{name}, alone"], test[f"{name}, distilled"]
             rows.append([one["data"], f"{name}, alone", "", spread(alone), "", ""])
@@ -96,7 +96,11 @@ def distillation(documents: Sequence[dict[str, Any]]) -> str:
                     closed,
                 ]
             )
-    epochs = ", ".join(f"{one['data']} {one['epochs']}" for document in documents for one in document["sets"])
+    epochs = ", ".join(
+        f"{one['data']} {one['epochs']}, teachers {one['teacher_epochs']}"
+        for document in documents
+        for one in document["sets"]
+    )
     header = ["data", "network", "T", "test images", "against alone, points", "of the gap to the teacher"]
     return f"""## Distillation: Hinton's setting
 
