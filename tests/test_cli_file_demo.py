@@ -19,9 +19,9 @@ def hurried(monkeypatch):
     """Time one call each: what the numbers are is not of interest here."""
     for name in ("COLUMNS", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("paring.cli.timing.WARM_SECONDS", 0)
-    monkeypatch.setattr("paring.cli.timing.CALM_SECONDS", 0)
-    monkeypatch.setattr("paring.cli.timing.MEASURED_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.WARM_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.CALM_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.MEASURED_SECONDS", 0)
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from paring.cli import machine, terminal
-from paring.cli.machine import Machine, numpy_settings, processor_name
+from paring.benchmark import machine
+from paring.benchmark.machine import Machine, numpy_settings, processor_name
+from paring.benchmark.timing import CALM_SECONDS, Contestant, time_contest
+from paring.cli import terminal
 from paring.cli.pictures import picture_rows
 from paring.cli.progress import LineProgress, open_progress
-from paring.cli.timing import CALM_SECONDS, Contestant, time_contest
 
 
 class TestProgress:
@@ -103,7 +104,7 @@ class TestMachine:
         assert processor_name(tmp_path / "nope")
 
     def test_settings_are_put_back(self):
-        functions = machine._openblas_functions()
+        functions = machine.openblas_threads()
         if functions is None:
             pytest.skip("NumPy's BLAS here is not OpenBLAS")
         before = functions[0]()
@@ -116,7 +117,7 @@ class TestMachine:
             assert len(settings) == 1
 
     def test_another_blas_keeps_its_threads(self, monkeypatch):
-        monkeypatch.setattr(machine, "_openblas_functions", lambda: None)
+        monkeypatch.setattr(machine, "openblas_threads", lambda: None)
         with numpy_settings(2) as settings:
             assert [setting.threads for setting in settings] == [None]
             settings[0].apply()
@@ -128,9 +129,9 @@ class TestMachine:
         maps = tmp_path / "maps"
         maps.write_text(text)
         monkeypatch.setattr(machine, "MAPS", maps)
-        assert machine._openblas_functions() is None
+        assert machine.openblas_threads() is None
         monkeypatch.setattr(machine, "MAPS", tmp_path / "nope")
-        assert machine._openblas_functions() is None
+        assert machine.openblas_threads() is None
 
     def test_a_numpy_that_does_not_tell_its_blas(self, monkeypatch):
         monkeypatch.setattr(np, "show_config", lambda mode: {})

@@ -12,7 +12,11 @@ from paring.cli import answers, main
 from paring.cli.answers import print_answer, schema_text
 from paring.cli.app import app
 
-COMMANDS = {command.name or command.callback.__name__: command for command in app.registered_commands}
+COMMANDS = {command.name or command.callback.__name__: command for command in app.registered_commands} | {
+    f"{group.name} {command.name or command.callback.__name__}": command
+    for group in app.registered_groups
+    for command in group.typer_instance.registered_commands
+}
 WITH_JSON = sorted(
     name for name, command in COMMANDS.items() if "as_json" in inspect.signature(command.callback).parameters
 )
@@ -20,9 +24,9 @@ WITH_JSON = sorted(
 
 @pytest.fixture(autouse=True)
 def in_folder(monkeypatch, tmp_path, rng):
-    monkeypatch.setattr("paring.cli.timing.WARM_SECONDS", 0)
-    monkeypatch.setattr("paring.cli.timing.CALM_SECONDS", 0)
-    monkeypatch.setattr("paring.cli.timing.MEASURED_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.WARM_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.CALM_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.MEASURED_SECONDS", 0)
     monkeypatch.chdir(tmp_path)
     w = rng.standard_normal((128, 256)).astype(np.float32)
     paring.write(
@@ -84,10 +88,31 @@ def test_answers_of_jobs(capsys):
     check("finish", answer(capsys, "finish", "jobs.json"))
 
 
+def test_the_answer_of_a_benchmark(capsys):
+    options = [
+        "--shape",
+        "1,64,8",
+        "--shape",
+        "3,64,8",
+        "--bits",
+        "4",
+        "--bits",
+        "32",
+        "--rounds",
+        "1",
+        "--threads",
+        "2",
+    ]
+    document = answer(capsys, "bench", "kernels", *options)
+    check("bench kernels", document)
+    assert [contest["bits"] for contest in document["contests"]] == [4, 4, 32, 32]
+    assert all(contest["entries"][0]["relative"] == 1 for contest in document["contests"])
+
+
 def test_every_command_with_json_has_a_schema():
     folder = answers.files("paring.cli").joinpath("schemas")
     assert sorted(entry.name for entry in folder.iterdir()) == [f"{name}.json" for name in WITH_JSON]
-    assert len(WITH_JSON) == 8
+    assert len(WITH_JSON) == 9
 
 
 def objects(schema):
@@ -144,7 +169,7 @@ def test_the_schemas_can_be_printed(capsys):
 
 
 def test_no_schema(capsys):
-    with pytest.raises(ValueError, match=r"expected one of compare, .*, got 'schema'"):
+    with pytest.raises(ValueError, match=r"expected one of bench kernels, compare, .*, got 'schema'"):
         schema_text("schema")
 
 

@@ -63,9 +63,9 @@ def folder(tmp_path, rng):
 @pytest.fixture
 def run_styled(capsys, monkeypatch):
     """Run paring in this process as if stdout were a terminal, timing one call each."""
-    monkeypatch.setattr("paring.cli.timing.WARM_SECONDS", 0)
-    monkeypatch.setattr("paring.cli.timing.CALM_SECONDS", 0)
-    monkeypatch.setattr("paring.cli.timing.MEASURED_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.WARM_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.CALM_SECONDS", 0)
+    monkeypatch.setattr("paring.benchmark.timing.MEASURED_SECONDS", 0)
     for name, value in {"TERM": "xterm-256color", "FORCE_COLOR": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("NO_COLOR", raising=False)

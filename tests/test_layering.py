@@ -23,6 +23,7 @@ LAYERS = [
     "training",
     "runtime",
     "demo",
+    "benchmark",
     "cli",
     "__main__",
 ]
@@ -35,7 +36,7 @@ FOLDERS = [
     {"base"},
     {"cpu"},
     {"threads"},
-    {"differences", "nn", "optimizers", "prune", "quantize", "windows"},
+    {"differences", "nn", "optimizers", "probes", "prune", "quantize", "windows"},
     {"gemm", "pack", "sparse"},
     {"products"},
     {"bindings"},

@@ -96,15 +96,18 @@ def distillation(documents: Sequence[dict[str, Any]]) -> str:
                     closed,
                 ]
             )
-    epochs = ", ".join(
-        f"{one['data']} {one['epochs']}, teachers {one['teacher_epochs']}"
+    epochs = "; ".join(
+        f"{one['data']} "
+        + ", ".join(f"{count} for {name}" for name, count in one["epochs"].items())
+        + f" and {one['teacher_epochs']} for the teacher"
+        + (f", who saw images moved by up to {one['teacher_pixels']} pixels" if one["teacher_pixels"] else "")
         for document in documents
         for one in document["sets"]
     )
     header = ["data", "network", "T", "test images", "against alone, points", "of the gap to the teacher"]
     return f"""## Distillation: Hinton's setting
 
-Students alone and distilled from the same start, on the same batches, as long (epochs: {epochs}); hard_weight
+Students alone and distilled from the same start, on the same batches, as long. Epochs: {epochs}. hard_weight
 {documents[0]["hard_weight"]}, soft_weight {documents[0]["soft_weight"]}, the temperature chosen with the first seed on
 the held images (`bench/recipe/distillation.py`). MNIST-5k has 1,000 test images, so one of them is 0.1 points.
 

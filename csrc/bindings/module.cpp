@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   paring::bindings::register_gemm(module);
   paring::bindings::register_differences(module);
   paring::bindings::register_optimizers(module);
+  paring::bindings::register_probes(module);
   paring::bindings::register_products(module);
   paring::bindings::register_prune(module);
   paring::bindings::register_quantize(module);

@@ -10,6 +10,7 @@ void register_convolution(pybind11::module_& module);
 void register_gemm(pybind11::module_& module);
 void register_differences(pybind11::module_& module);
 void register_optimizers(pybind11::module_& module);
+void register_probes(pybind11::module_& module);
 void register_products(pybind11::module_& module);
 void register_prune(pybind11::module_& module);
 void register_quantize(pybind11::module_& module);

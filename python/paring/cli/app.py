@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from . import job_commands
+from .bench_commands import bench
 from .options import (
     Asymmetric,
     Bits,
@@ -241,6 +242,11 @@ app.command("run", short_help="Run one job of a plan.")(job_commands.run)
 app.command("finish", short_help="Write index and config when all jobs are done.")(job_commands.finish)
 
 
+app.add_typer(
+    bench, name="bench", short_help="Time kernels beside other libraries and this machine's limits."
+)
+
+
 @app.command(short_help="Show the processor, the kernels, and which of them are in use.")
 def info(as_json: Json = False) -> None:
     """
@@ -255,7 +261,9 @@ def info(as_json: Json = False) -> None:
 
 @app.command(short_help="Print the JSON schema of what a command gives with --json.")
 def schema(
-    command: Annotated[str, typer.Argument(metavar="COMMAND", help="Such as inspect or compress.")],
+    command: Annotated[
+        str, typer.Argument(metavar="COMMAND", help="Such as inspect, compress or 'bench kernels'.")
+    ],
 ) -> None:
     """
     \b

@@ -13,15 +13,15 @@ import numpy.typing as npt
 
 from .. import demo
 from .._core import get_num_threads
+from ..benchmark.machine import Machine, describe_machine, numpy_settings
+from ..benchmark.timing import ROUNDS, Contestant, Timing, time_contest
 from ..compression.compressor import compress
 from ..compression.report import Report
 from ..formats import read, write
 from ..runtime.linear import PackedLinear
 from ..weights import Weight
 from .layers import Floats, check_layer, dense_float32, make_numpy_layer
-from .machine import Machine, describe_machine, numpy_settings
 from .progress import Progress
-from .timing import ROUNDS, Contestant, Timing, time_contest
 from .variants import DIGITS_VARIANTS, Variant
 
 __all__ = ["BATCH", "DigitsOutcome", "DigitsResult", "measure_digits"]

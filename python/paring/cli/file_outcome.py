@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from .._core import get_num_threads
+from ..benchmark.machine import Machine, describe_machine, numpy_settings
+from ..benchmark.timing import ROUNDS, Contestant, Timing, time_contest
 from ..compression.compressor import compress
 from ..compression.report import Report, ReportRow
 from ..formats import WeightFile, read, write
 from ..runtime.linear import PackedLinear
 from ..weights import Weight
 from .layers import check_layer, dense_float32, make_numpy_layer
-from .machine import Machine, describe_machine, numpy_settings
 from .progress import Progress
-from .timing import ROUNDS, Contestant, Timing, time_contest
 from .variants import FILE_VARIANTS, Variant
 
 __all__ = [

@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ..benchmark.machine import numpy_name, processor_name
 from ..runtime.kernels import kernel_info
 from .answers import print_answer
-from .machine import numpy_name, processor_name
 from .terminal import Column, make_table, open_stdout, print_next, print_table
 from .thread_limits import ThreadReport, explain_threads
 

@@ -15,7 +15,15 @@ import numpy as np
 
 from ..runtime.kernels import kernel_info
 
-__all__ = ["Machine", "NumpySetting", "describe_machine", "numpy_name", "numpy_settings", "processor_name"]
+__all__ = [
+    "Machine",
+    "NumpySetting",
+    "describe_machine",
+    "numpy_name",
+    "numpy_settings",
+    "openblas_threads",
+    "processor_name",
+]
 
 
 MAPS = Path("/proc/self/maps")  # what is loaded into this process
@@ -105,7 +113,7 @@ def numpy_settings(threads: int) -> Iterator[list[NumpySetting]]:
     threads can make OpenBLAS many times slower, and a rival is timed at its best. OpenBLAS, which NumPy's wheels carry,
     can be told; others keep what the environment gave them.
     """
-    functions = _openblas_functions()
+    functions = openblas_threads()
     if functions is None:
         yield [NumpySetting(None, lambda: None)]
         return
@@ -117,7 +125,8 @@ def numpy_settings(threads: int) -> Iterator[list[NumpySetting]]:
         set_count(before)
 
 
-def _openblas_functions() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+def openblas_threads() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """Return functions that tell and set the thread count of the OpenBLAS that NumPy carries, or None without one."""
     try:
         mapped = {line.split(maxsplit=5)[-1] for line in MAPS.read_text().splitlines()}
     except OSError:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Contestant", "Timing", "time_contest"]
+__all__ = ["ROUNDS", "Contestant", "Timing", "time_contest", "time_rounds"]
 
 ROUNDS = 5
 # The threads of a BLAS go on polling for work after a product, OpenBLAS's for 2**28 cycles, and would take the
@@ -38,6 +38,44 @@ class Timing:
     times_faster: float
 
 
+def time_rounds(
+    contestants: Sequence[Contestant],
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = time.perf_counter,
+    advance: Callable[[], None] = lambda: None,
+    pause: Callable[[float], object] = time.sleep,
+) -> list[list[float]]:
+    """Time in turn, round after round, so that a machine that changes its pace does so for everybody.
+
+    In a round each is warmed up and then called several times, after a pause if the one before lingers; its figure is
+    the median of its calls.
+
+    Returns
+    -------
+    list of list of float
+        Seconds of a call: for each contestant, for each round.
+
+    Examples
+    --------
+    >>> slow, fast = Contestant(lambda: sum(range(9000))), Contestant(lambda: sum(range(10)))
+    >>> [[a], [b]] = time_rounds([slow, fast], rounds=1)
+    >>> a > b
+    True
+    """
+    seconds: list[list[float]] = [[] for _ in contestants]
+    lingering = False
+    for _ in range(rounds):
+        for own, contestant in zip(seconds, contestants, strict=True):
+            contestant.prepare()
+            if lingering:
+                pause(CALM_SECONDS)
+            lingering = contestant.lingers
+            _call_for(contestant.run, WARM_SECONDS, 1, clock)
+            own.append(statistics.median(_call_for(contestant.run, MEASURED_SECONDS, LEAST_CALLS, clock)))
+            advance()
+    return seconds
+
+
 def time_contest(
     rivals: Sequence[Contestant],
     contestants: Sequence[Contestant],
@@ -46,12 +84,10 @@ def time_contest(
     advance: Callable[[], None] = lambda: None,
     pause: Callable[[float], object] = time.sleep,
 ) -> tuple[int, Timing, list[Timing]]:
-    """Time in turn, round after round, so that a machine that changes its pace does so for everybody.
+    """Time contestants beside one rival, in the rounds of `time_rounds`.
 
-    In a round each is warmed up and then called several times, after a pause if the one before lingers; its figure is
-    the median. Of the rounds the
-    median is taken again: of the seconds, and of the ratio to the rival in the same round. `rivals` are settings of
-    one rival, who competes with the best of them.
+    Figures are medians over the rounds: of the seconds, and of the ratio to the rival in the same round. `rivals` are
+    settings of one rival, who competes with the best of them.
 
     Returns
     -------
@@ -69,18 +105,7 @@ def time_contest(
     >>> best, rival.times_faster, timing.times_faster > 1
     (0, 1.0, True)
     """
-    everybody = [*rivals, *contestants]
-    seconds: list[list[float]] = [[] for _ in everybody]
-    lingering = False
-    for _ in range(rounds):
-        for own, contestant in zip(seconds, everybody, strict=True):
-            contestant.prepare()
-            if lingering:
-                pause(CALM_SECONDS)
-            lingering = contestant.lingers
-            _call_for(contestant.run, WARM_SECONDS, 1, clock)
-            own.append(statistics.median(_call_for(contestant.run, MEASURED_SECONDS, LEAST_CALLS, clock)))
-            advance()
+    seconds = time_rounds([*rivals, *contestants], rounds, clock, advance, pause)
     best = min(range(len(rivals)), key=lambda i: statistics.median(seconds[i]))
     timings = [
         Timing(
