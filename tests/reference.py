@@ -42,7 +42,7 @@ def quantize_rows(x):
             own_scale = np.abs(rest).max() / F32(127)
         if own_scale >= np.finfo(F32).tiny:
             scale[r] = own_scale
-            codes[r] = np.rint(rest / own_scale).clip(-127, 127)
+            codes[r] = np.rint(rest * (F32(1) / own_scale)).clip(-127, 127)
     return codes, scale, exact, column
 
 

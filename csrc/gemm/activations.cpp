@@ -3,19 +3,14 @@
 #include <cstring>
 #include <vector>
 
+#include "pack/turn.h"
 #include "quantize/activation.h"
 #include "threads/pool.h"
 
 namespace paring {
 namespace {
 
-// Interleaves rows of codes to [quad][rows][4].
-void to_quads(const std::int8_t* codes, std::size_t rows, std::size_t k, std::int8_t* out) {
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t q = 0; q < k / 4; ++q) std::memcpy(out + (q * rows + r) * 4, codes + r * k + q * 4, 4);
-}
-
-// The same in 16 bits, with the two middle values exchanged.
+// Interleaves rows of codes to [quad][rows][4] in 16 bits, with the two middle values of a quad exchanged.
 void to_pairs(const std::int8_t* codes, std::size_t rows, std::size_t k, std::int16_t* out) {
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t q = 0; q < k / 4; ++q) {
@@ -46,93 +41,89 @@ std::size_t PackedActivations::first_row(std::size_t tile) const {
   return tile * size + (tile < larger ? tile : larger);
 }
 
-void PackedActivations::pack(MatrixView<const float> x) {
+void PackedActivations::pack(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x) {
   rows_ = x.rows;
-  tiles_ = (rows_ + weight_.kernel().mr - 1) / weight_.kernel().mr;
-  packed_.grow(rows_ * bytes_per_row(weight_));
-  const bool floats = weight_.kernel().activations == ActivationLayout::kFloats;
+  tiles_ = (rows_ + weight.kernel().mr - 1) / weight.kernel().mr;
+  row_bytes_ = bytes_per_row(weight);
+  groups_ = weight.groups();
+  packed_.grow(rows_ * row_bytes_);
+  const bool floats = weight.kernel().activations == ActivationLayout::kFloats;
   if (!floats) {
-    row_sums_.grow(rows_ * weight_.groups() * sizeof(std::int32_t));
+    row_starts_.grow(rows_ * groups_ * sizeof(std::int32_t));
     row_scales_.grow(rows_ * sizeof(float));
     exact_values_.grow(rows_ * sizeof(float));
     exact_places_.grow(rows_ * sizeof(ColumnPlace));
   }
   constexpr std::size_t kGrainValues = 32768;
-  const std::size_t tile_values = weight_.kernel().mr * weight_.k() + 1;
+  const std::size_t tile_values = weight.kernel().mr * weight.k() + 1;
   parallel_ranges(tiles_, kGrainValues / tile_values + 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t tile = begin; tile < end; ++tile) {
       if (floats) {
-        pack_floats(x, tile);
+        pack_floats(weight, x, tile);
       } else {
-        pack_integers(x, tile);
+        pack_integers(weight, loops, x, tile);
       }
     }
   });
 }
 
-void PackedActivations::pack_floats(MatrixView<const float> x, std::size_t tile) {
-  const std::size_t first = first_row(tile), rows = first_row(tile + 1) - first, k = weight_.k();
-  auto* out = packed_.as<float>(first * bytes_per_row(weight_));
-  for (std::size_t r = 0; r < rows; ++r) {
-    const float* row = x.row(first + r);
-    for (std::size_t i = 0; i < k; ++i) out[i * rows + r] = row[i];
-  }
+void PackedActivations::pack_floats(const PackedMatrix& weight, MatrixView<const float> x, std::size_t tile) {
+  const std::size_t first = first_row(tile), rows = first_row(tile + 1) - first, k = weight.k();
+  turn_words(x.row(first), rows, k, x.row_stride * sizeof(float), packed_.data() + first * row_bytes_,
+             rows * sizeof(float));
 }
 
-void PackedActivations::pack_integers(MatrixView<const float> x, std::size_t tile) {
+void PackedActivations::pack_integers(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x,
+                                      std::size_t tile) {
   const std::size_t first = first_row(tile), rows = first_row(tile + 1) - first;
-  const std::size_t k = weight_.k(), padded_k = weight_.padded_k(), groups = weight_.groups();
-  const std::size_t group = weight_.group_size(), stride = weight_.group_steps() * weight_.kernel().layout.kr;
-  thread_local std::vector<std::int8_t> codes, unpadded;
-  codes.resize(rows * padded_k);
+  const std::size_t k = weight.k(), padded_k = weight.padded_k(), groups = groups_;
+  const std::size_t group = weight.group_size(), stride = weight.padded_group();
+  const std::int32_t times = weight.layout().one_zero_point ? -weight.one_zero_point() : -1;
+  std::byte* out = packed_.data() + first * row_bytes_;
+  const bool in_place = rows == 1 && weight.kernel().activations == ActivationLayout::kQuads;
+  thread_local std::vector<std::int8_t> buffer, unpadded;
+  buffer.resize(in_place ? 0 : rows * padded_k);
+  auto* codes = in_place ? reinterpret_cast<std::int8_t*>(out) : buffer.data();
   if (padded_k != k) unpadded.resize(k);
   auto* scales = row_scales_.as<float>() + first;
-  auto* sums = row_sums_.as<std::int32_t>() + first * groups;
+  auto* starts = row_starts_.as<std::int32_t>() + first * groups;
   for (std::size_t r = 0; r < rows; ++r) {
-    std::int8_t* row = codes.data() + r * padded_k;
+    std::int8_t* row = codes + r * padded_k;
     const QuantizedRow quantized =
-        quantize_activation_row(loops_, x.row(first + r), k, padded_k == k ? row : unpadded.data());
+        quantize_activation_row(loops, x.row(first + r), k, padded_k == k ? row : unpadded.data());
     scales[r] = quantized.scale;
     exact_values_.as<float>()[first + r] = quantized.exact_value;
-    exact_places_.as<ColumnPlace>()[first + r] = weight_.place_of_column(quantized.exact_column);
+    exact_places_.as<ColumnPlace>()[first + r] = weight.place_of_column(quantized.exact_column);
     if (padded_k != k) {
       std::memset(row, 0, padded_k);
       for (std::size_t g = 0; g * group < k; ++g)
         std::memcpy(row + g * stride, unpadded.data() + g * group, group < k - g * group ? group : k - g * group);
     }
     for (std::size_t g = 0; g < groups; ++g)
-      sums[g * rows + r] = loops_.sum(row + g * stride, g + 1 < groups ? stride : padded_k - g * stride);
+      starts[g * rows + r] = times * loops.sum(row + g * stride, g + 1 < groups ? stride : padded_k - g * stride);
   }
-  std::byte* out = packed_.data() + first * bytes_per_row(weight_);
-  if (weight_.kernel().activations == ActivationLayout::kQuads) {
-    if (rows == 1) {
-      if (padded_k > 0) std::memcpy(out, codes.data(), padded_k);
-    } else {
-      to_quads(codes.data(), rows, padded_k, reinterpret_cast<std::int8_t*>(out));
-    }
+  if (in_place) return;
+  if (weight.kernel().activations == ActivationLayout::kQuads) {
+    turn_words(codes, rows, padded_k / 4, padded_k, out, rows * 4);
   } else {
-    to_pairs(codes.data(), rows, padded_k, reinterpret_cast<std::int16_t*>(out));
+    to_pairs(codes, rows, padded_k, reinterpret_cast<std::int16_t*>(out));
   }
 }
 
-void PackedActivations::tile(std::size_t index, TileTask& task) const {
+void PackedActivations::tile(std::size_t index, IntegerTask& task) const {
   const std::size_t first = first_row(index);
   task.rows = first_row(index + 1) - first;
-  task.activations = packed_.data() + first * bytes_per_row(weight_);
-  task.row_sums = row_sums_.as<std::int32_t>() + first * weight_.groups();
+  task.activations = packed_.data() + first * row_bytes_;
+  task.row_starts = row_starts_.as<std::int32_t>() + first * groups_;
+  task.row_scales = row_scales_.as<float>() + first;
+  task.exact_values = exact_values_.as<float>() + first;
+  task.exact_places = exact_places_.as<ColumnPlace>() + first;
 }
 
-const float* PackedActivations::row_scales(std::size_t tile) const {
-  if (weight_.kernel().activations == ActivationLayout::kFloats) return nullptr;
-  return row_scales_.as<float>() + first_row(tile);
-}
-
-const float* PackedActivations::exact_values(std::size_t tile) const {
-  return exact() ? exact_values_.as<float>() + first_row(tile) : nullptr;
-}
-
-const ColumnPlace* PackedActivations::exact_places(std::size_t tile) const {
-  return exact() ? exact_places_.as<ColumnPlace>() + first_row(tile) : nullptr;
+void PackedActivations::tile(std::size_t index, FloatTask& task) const {
+  const std::size_t first = first_row(index);
+  task.rows = first_row(index + 1) - first;
+  task.activations = packed_.as<float>(first * row_bytes_);
 }
 
 }  // namespace paring

@@ -12,32 +12,25 @@ namespace paring {
 
 class PackedActivations {
  public:
-  PackedActivations(const PackedMatrix& weight, const QuantizeLoops& loops) : weight_(weight), loops_(loops) {}
-
-  // Packs these rows, on all threads. The memory is kept for the next call.
-  void pack(MatrixView<const float> x);
+  // Packs these rows for this weight, on all threads. The memory is kept for the next call.
+  void pack(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x);
 
   std::size_t tiles() const { return tiles_; }
   std::size_t first_row(std::size_t tile) const;  // of tile `tile`; first_row(tiles()) is the row count
-  void tile(std::size_t index, TileTask& task) const;
-  // Scales of a tile's rows, or null for float kernels.
-  const float* row_scales(std::size_t tile) const;
 
-  // The exact values of a tile's rows and the places of their columns, or null for float kernels (and if k is 0).
-  const float* exact_values(std::size_t tile) const;
-  const ColumnPlace* exact_places(std::size_t tile) const;
+  // Fills in what a kernel needs of a tile.
+  void tile(std::size_t index, IntegerTask& task) const;
+  void tile(std::size_t index, FloatTask& task) const;
 
   static std::size_t bytes_per_row(const PackedMatrix& weight);
 
  private:
-  bool exact() const { return weight_.kernel().activations != ActivationLayout::kFloats && weight_.k() > 0; }
-  void pack_integers(MatrixView<const float> x, std::size_t tile);
-  void pack_floats(MatrixView<const float> x, std::size_t tile);
+  void pack_integers(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x,
+                     std::size_t tile);
+  void pack_floats(const PackedMatrix& weight, MatrixView<const float> x, std::size_t tile);
 
-  const PackedMatrix& weight_;
-  const QuantizeLoops& loops_;
-  std::size_t rows_ = 0, tiles_ = 0;
-  AlignedBytes packed_, row_sums_, row_scales_, exact_values_, exact_places_;
+  std::size_t rows_ = 0, tiles_ = 0, row_bytes_ = 0, groups_ = 0;
+  AlignedBytes packed_, row_starts_, row_scales_, exact_values_, exact_places_;
 };
 
 }  // namespace paring

@@ -2,5 +2,5 @@
 #include "gemm/f32_body.inl"
 
 namespace paring {
-void gemm_f32_avx512(const TileTask& task) { f32_any_rows<12, 2>(task); }
+void gemm_f32_avx512(const FloatTask& task) { f32_any_rows<12, 2>(task); }
 }  // namespace paring

@@ -5,16 +5,15 @@
 namespace {
 
 template <int kRows, int kColumns>
-void f32_tile(const paring::TileTask& task) {
+void f32_tile(const paring::FloatTask& task) {
   constexpr std::size_t kPanel = kColumns * F32::kWidth;
-  const auto* w = static_cast<const float*>(task.weights);
-  const auto* x = static_cast<const float*>(task.activations);
+  const float *w = task.weights, *x = task.activations;
   F32::Vec sums[kRows][kColumns];
   const auto each = [&](const auto& function) PARING_INLINE {
     unroll<kRows>([&](auto r) PARING_INLINE { unroll<kColumns>([&](auto c) PARING_INLINE { function(r, c); }); });
   };
   each([&](auto r, auto c) PARING_INLINE { sums[r][c] = F32::set(0.0f); });
-  for (std::size_t k = 0; k < task.last_group_steps; ++k, w += kPanel, x += kRows) {
+  for (std::size_t k = 0; k < task.steps; ++k, w += kPanel, x += kRows) {
     F32::Vec column[kColumns];
     unroll<kColumns>([&](auto c) PARING_INLINE { column[c] = F32::load(w + c * F32::kWidth); });
     unroll<kRows>([&](auto r) PARING_INLINE {
@@ -27,7 +26,7 @@ void f32_tile(const paring::TileTask& task) {
 
 // One instance a row count, so that the accumulators stay in registers.
 template <int kMaxRows, int kColumns>
-void f32_any_rows(const paring::TileTask& task) {
+void f32_any_rows(const paring::FloatTask& task) {
   if constexpr (kMaxRows > 1) {
     if (task.rows < kMaxRows) return f32_any_rows<kMaxRows - 1, kColumns>(task);
   }

@@ -2,5 +2,5 @@
 #include "gemm/f32_body.inl"
 
 namespace paring {
-void gemm_f32_scalar(const TileTask& task) { f32_any_rows<4, 16>(task); }
+void gemm_f32_scalar(const FloatTask& task) { f32_any_rows<4, 16>(task); }
 }  // namespace paring

@@ -1,14 +1,15 @@
 // Packed matrix multiply, y = x * transpose(w): what a micro-kernel is and the table of them.
 //
 // A micro-kernel multiplies a tile of up to `mr` rows of x with one panel of `nr` rows of w (columns of y), over the
-// whole of k, and leaves floats. Three kinds, by what the panel holds:
+// whole of k. Two kinds, by what the panel holds:
 //   u8, u4  x was quantized per row to int8 in -127..127 (quantize/activation.h); w holds unsigned codes
 //           with a zero point per (group, column).
-//           For each group of k: acc = sum x * w (int32, exact), then
-//             sums = fma(float(acc - zero_point * row_sum), scale, sums), groups in ascending order, from 0.
-//           Exact: |x| <= 127, w - zero_point within +-255, so a group may have up to kMaxGroup columns; the running
-//           sum of x * w itself fits by the same bound.
-//   f32     sums[r][c] is one chain of fused multiply-adds in ascending k, from 0.
+//           For each group of k: acc = sum x * (w - zero_point) (int32, exact), then
+//             sum = fma(float(acc), scale, sum), groups in ascending order, from 0;
+//           and y = fma(exact_value, exact_weight, fma(sum, row_scale, bias)) + 0 as in nn/epilogue.h.
+//           Exact: |x| <= 127, w and zero_point in 0 ... 255, up to kMaxGroup columns a group. acc starts from
+//           -zero_point * (sum of x); n of the x being negative, it never leaves +-127 * 255 * (kMaxGroup - n).
+//   f32     sums[r][c] is one chain of fused multiply-adds in ascending k, from 0; the epilogue is left to the caller.
 // Every row of the table gives the same bytes. Unsigned weights cost nothing (VPDPBUSD wants one unsigned side, and
 // widening them is a mask and a shift) and leave x signed, whose row sums correct for any zero point, per group too.
 //
@@ -46,17 +47,51 @@ struct PackLayout {
   }
 };
 
-struct TileTask {
-  const void* weights;      // one panel
-  const void* activations;  // one tile, packed for exactly `rows` rows
-  std::size_t rows;         // 1 ... mr
-  std::size_t groups;
-  std::size_t group_steps;          // steps of every group but the last
-  std::size_t last_group_steps;     // steps of the last group
-  const float* scales;              // [groups][nr]; integer kinds only, as the next two
-  const std::int32_t* zero_points;  // [groups][nr], of the unsigned codes
-  const std::int32_t* row_sums;     // [groups][rows], of the quantized x
-  float* sums;                      // [rows][nr], written
+// What lies where in every panel of a packed weight; offsets and sizes in bytes.
+struct PanelLayout {
+  std::size_t bytes = 0;               // from a panel to the next
+  std::size_t groups = 1;              // at least 1
+  std::size_t group_steps = 0;         // of every group but the last
+  std::size_t last_group_steps = 0;    // of the last group
+  std::size_t scales_offset = 0;       // [groups][nr] float; integer kinds only, as the next
+  std::size_t zero_points_offset = 0;  // [groups][nr] int32, of the unsigned codes
+  std::size_t bias_offset = 0;         // [nr] float
+  bool one_zero_point = false;         // the same everywhere; then it is in IntegerTask::row_starts
+};
+
+// Where the codes of one column of the weight (a k) lie in every panel: bits `shift` and up of nr 32-bit words.
+struct ColumnPlace {
+  std::size_t offset;  // bytes from the start of a panel
+  std::size_t group;
+  unsigned shift;
+};
+
+// A tile of x times one panel, or two neighbours, with all that its output needs.
+struct IntegerTask {
+  const PanelLayout* layout;
+  const std::byte* panel;           // the first one
+  std::size_t panels;               // 1, or 2 if 1 < rows <= GemmKernel::pair_rows
+  const void* activations;          // one tile, packed for exactly `rows` rows
+  std::size_t rows;                 // 1 ... mr
+  const std::int32_t* row_starts;   // [groups][rows]: -(sum of the quantized x), times the zero point if there is one
+  const float* row_scales;          // (rows,)
+  const float* exact_values;        // (rows,)
+  const ColumnPlace* exact_places;  // (rows,): the columns of the exact values
+  float* y;                         // row r at y + r * y_stride; exactly `columns` floats of each are written
+  std::size_t y_stride;
+  std::size_t columns;  // 1 ... panels * nr
+  bool far;             // the weights of two panels come from memory rather than a near cache: ask for them early
+  // What to ask for while computing, so many bytes further each step: a part of the next panel. Null for nothing.
+  const std::byte* ahead;
+  std::size_t ahead_step;
+};
+
+struct FloatTask {
+  const float* weights;      // one panel
+  const float* activations;  // one tile, packed for exactly `rows` rows
+  std::size_t rows;          // 1 ... mr
+  std::size_t steps;
+  float* sums;  // [rows][nr], written
 };
 
 struct GemmKernel {
@@ -65,7 +100,9 @@ struct GemmKernel {
   PackLayout layout;
   ActivationLayout activations;
   std::uint8_t mr;
-  void (*run)(const TileTask&);
+  std::uint8_t pair_rows;  // tiles of up to so many rows may take two panels at once
+  void (*run_integers)(const IntegerTask&);
+  void (*run_floats)(const FloatTask&);  // one of the two is null
 };
 
 // All compiled rows, best first within each weight type.
@@ -74,14 +111,16 @@ std::span<const GemmKernel> gemm_kernels();
 // The best row for a weight type on a CPU with these features. Pure.
 const GemmKernel& choose_gemm_kernel(WeightType type, FeatureSet have);
 
-void gemm_s8u8_scalar(const TileTask&);
-void gemm_s8u4_scalar(const TileTask&);
-void gemm_f32_scalar(const TileTask&);
-void gemm_s8u8_avx2(const TileTask&);
-void gemm_s8u4_avx2(const TileTask&);
-void gemm_f32_avx2(const TileTask&);
-void gemm_f32_avx512(const TileTask&);
-void gemm_s8u8_avx512vnni(const TileTask&);
-void gemm_s8u4_avx512vnni(const TileTask&);
+void gemm_s8u8_scalar(const IntegerTask&);
+void gemm_s8u4_scalar(const IntegerTask&);
+void gemm_f32_scalar(const FloatTask&);
+void gemm_s8u8_avx2(const IntegerTask&);
+void gemm_s8u4_avx2(const IntegerTask&);
+void gemm_f32_avx2(const FloatTask&);
+void gemm_s8u8_avxvnni(const IntegerTask&);
+void gemm_s8u4_avxvnni(const IntegerTask&);
+void gemm_f32_avx512(const FloatTask&);
+void gemm_s8u8_avx512vnni(const IntegerTask&);
+void gemm_s8u4_avx512vnni(const IntegerTask&);
 
 }  // namespace paring

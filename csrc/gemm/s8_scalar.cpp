@@ -1,4 +1,6 @@
 // The contract of kernel.h in plain loops; the other files must agree with it to the byte.
+#include <cstring>
+
 #include "gemm/kernel.h"
 
 namespace {
@@ -20,29 +22,51 @@ void add_step_u4(const std::uint8_t* w, const std::int8_t* x, std::size_t rows, 
         acc[r * kPanel + c] += x[r * 4 + i] * (w[c * 4 + i] & 15) + high[r * 4 + i] * (w[c * 4 + i] >> 4);
 }
 
+// The weight of column c that meets a row's exact value.
+float exact_weight(const paring::IntegerTask& task, const paring::ColumnPlace& place, std::size_t c,
+                   std::uint32_t mask) {
+  std::uint32_t word;
+  std::memcpy(&word, task.panel + place.offset + c * 4, sizeof word);
+  const auto* scales = reinterpret_cast<const float*>(task.panel + task.layout->scales_offset);
+  const auto* zero_points = reinterpret_cast<const std::int32_t*>(task.panel + task.layout->zero_points_offset);
+  const std::size_t i = place.group * kPanel + c;
+  return static_cast<float>(static_cast<std::int32_t>((word >> place.shift) & mask) - zero_points[i]) * scales[i];
+}
+
 template <std::size_t kQuadsPerStep, typename AddStep>
-void tile(const paring::TileTask& task, const AddStep& add_step) {
-  const auto* w = static_cast<const std::uint8_t*>(task.weights);
+void tile(const paring::IntegerTask& task, std::uint32_t mask, const AddStep& add_step) {
+  const paring::PanelLayout& layout = *task.layout;
+  const auto* w = reinterpret_cast<const std::uint8_t*>(task.panel);
   const auto* x = static_cast<const std::int8_t*>(task.activations);
-  for (std::size_t i = 0; i < task.rows * kPanel; ++i) task.sums[i] = 0.0f;
-  for (std::size_t g = 0; g < task.groups; ++g) {
-    std::int32_t acc[4 * kPanel] = {};
-    const std::size_t steps = g + 1 < task.groups ? task.group_steps : task.last_group_steps;
+  const auto* scales = reinterpret_cast<const float*>(task.panel + layout.scales_offset);
+  const auto* zero_points = reinterpret_cast<const std::int32_t*>(task.panel + layout.zero_points_offset);
+  const auto* bias = reinterpret_cast<const float*>(task.panel + layout.bias_offset);
+  float sums[4 * kPanel] = {};
+  for (std::size_t g = 0; g < layout.groups; ++g) {
+    std::int32_t acc[4 * kPanel];
+    for (std::size_t r = 0; r < task.rows; ++r)
+      for (std::size_t c = 0; c < kPanel; ++c)
+        acc[r * kPanel + c] =
+            task.row_starts[g * task.rows + r] * (layout.one_zero_point ? 1 : zero_points[g * kPanel + c]);
+    const std::size_t steps = g + 1 < layout.groups ? layout.group_steps : layout.last_group_steps;
     for (std::size_t s = 0; s < steps; ++s, w += kPanel * 4, x += task.rows * 4 * kQuadsPerStep)
       add_step(w, x, task.rows, acc);
     for (std::size_t r = 0; r < task.rows; ++r)
-      for (std::size_t c = 0; c < kPanel; ++c) {
-        const std::int32_t exact =
-            acc[r * kPanel + c] - task.zero_points[g * kPanel + c] * task.row_sums[g * task.rows + r];
-        float& sum = task.sums[r * kPanel + c];
-        sum = __builtin_fmaf(static_cast<float>(exact), task.scales[g * kPanel + c], sum);
-      }
+      for (std::size_t c = 0; c < kPanel; ++c)
+        sums[r * kPanel + c] =
+            __builtin_fmaf(static_cast<float>(acc[r * kPanel + c]), scales[g * kPanel + c], sums[r * kPanel + c]);
   }
+  for (std::size_t r = 0; r < task.rows; ++r)
+    for (std::size_t c = 0; c < task.columns; ++c) {
+      const float y = __builtin_fmaf(sums[r * kPanel + c], task.row_scales[r], bias[c]);
+      const float weight = exact_weight(task, task.exact_places[r], c, mask);
+      task.y[r * task.y_stride + c] = __builtin_fmaf(task.exact_values[r], weight, y) + 0.0f;
+    }
 }
 
 }  // namespace
 
 namespace paring {
-void gemm_s8u8_scalar(const TileTask& task) { tile<1>(task, add_step_u8); }
-void gemm_s8u4_scalar(const TileTask& task) { tile<2>(task, add_step_u4); }
+void gemm_s8u8_scalar(const IntegerTask& task) { tile<1>(task, 255, add_step_u8); }
+void gemm_s8u4_scalar(const IntegerTask& task) { tile<2>(task, 15, add_step_u4); }
 }  // namespace paring

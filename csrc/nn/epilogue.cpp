@@ -5,12 +5,12 @@ namespace {
 
 constexpr EpilogueKernel kKernels[] = {
 #if PARING_HAVE_AVX512
-    {"epilogue_avx512", Feature::kAvx512, &epilogue_avx512},
+    {"epilogue_avx512", Feature::kAvx512, &epilogue_avx512, &activate_avx512},
 #endif
 #if PARING_HAVE_AVX2
-    {"epilogue_avx2", Feature::kAvx2, &epilogue_avx2},
+    {"epilogue_avx2", Feature::kAvx2, &epilogue_avx2, &activate_avx2},
 #endif
-    {"epilogue_scalar", FeatureSet(), &epilogue_scalar},
+    {"epilogue_scalar", FeatureSet(), &epilogue_scalar, &activate_scalar},
 };
 
 }  // namespace

@@ -29,10 +29,20 @@ struct EpilogueTask {
   std::size_t y_stride;
 };
 
+// Applies an activation to rows of y in place, for kernels that do the rest themselves.
+struct ActivationTask {
+  Activation activation;
+  float* y;  // row r at y + r * y_stride
+  std::size_t y_stride;
+  std::size_t rows;
+  std::size_t cols;
+};
+
 struct EpilogueKernel {
   const char* name;
   FeatureSet needs;
   void (*run)(const EpilogueTask&);
+  void (*activate)(const ActivationTask&);
 };
 
 // Best first; the last needs nothing.
@@ -41,5 +51,8 @@ std::span<const EpilogueKernel> epilogue_kernels();
 void epilogue_scalar(const EpilogueTask&);
 void epilogue_avx2(const EpilogueTask&);
 void epilogue_avx512(const EpilogueTask&);
+void activate_scalar(const ActivationTask&);
+void activate_avx2(const ActivationTask&);
+void activate_avx512(const ActivationTask&);
 
 }  // namespace paring

@@ -50,4 +50,28 @@ void finish(const paring::EpilogueTask& task) {
   }
 }
 
+template <paring::Activation kActivation>
+void activate_rows(const paring::ActivationTask& task) {
+  for (std::size_t r = 0; r < task.rows; ++r) {
+    float* y = task.y + r * task.y_stride;
+    std::size_t c = 0;
+    for (; c + F32::kWidth <= task.cols; c += F32::kWidth) F32::store(y + c, activate<kActivation>(F32::load(y + c)));
+    if (c < task.cols) {
+      float last[F32::kWidth] = {};
+      for (std::size_t i = 0; c + i < task.cols; ++i) last[i] = y[c + i];
+      F32::store(last, activate<kActivation>(F32::load(last)));
+      for (std::size_t i = 0; c + i < task.cols; ++i) y[c + i] = last[i];
+    }
+  }
+}
+
+void activate(const paring::ActivationTask& task) {
+  switch (task.activation) {
+    case paring::Activation::kNone: return;
+    case paring::Activation::kRelu: return activate_rows<paring::Activation::kRelu>(task);
+    case paring::Activation::kGelu: return activate_rows<paring::Activation::kGelu>(task);
+    case paring::Activation::kSilu: return activate_rows<paring::Activation::kSilu>(task);
+  }
+}
+
 }  // namespace

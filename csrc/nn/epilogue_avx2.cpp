@@ -3,4 +3,5 @@
 
 namespace paring {
 void epilogue_avx2(const EpilogueTask& task) { finish(task); }
+void activate_avx2(const ActivationTask& task) { activate(task); }
 }  // namespace paring

@@ -3,4 +3,5 @@
 
 namespace paring {
 void epilogue_avx512(const EpilogueTask& task) { finish(task); }
+void activate_avx512(const ActivationTask& task) { activate(task); }
 }  // namespace paring

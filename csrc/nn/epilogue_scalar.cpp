@@ -3,4 +3,5 @@
 
 namespace paring {
 void epilogue_scalar(const EpilogueTask& task) { finish(task); }
+void activate_scalar(const ActivationTask& task) { activate(task); }
 }  // namespace paring

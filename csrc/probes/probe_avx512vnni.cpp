@@ -13,11 +13,8 @@ inline __m512 fma(__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b,
 }  // namespace
 
 namespace paring {
-constexpr Probe kProbeAvx512Vnni = {"probe_avx512vnni",
-                                    Feature::kAvx512 | Feature::kAvx512Vnni,
-                                    &add_products<P, __m512i, &dot>,
-                                    P::kSums * 64 * 2.0,
-                                    &add_products<P, __m512, &fma>,
-                                    P::kSums * 16 * 2.0,
-                                    &read_all<P>};
+constexpr Probe kProbeAvx512Vnni = {
+    "probe_avx512vnni",  Feature::kAvx512 | Feature::kAvx512Vnni, &add_products<P, __m512i, &dot>,
+    P::kSums * 64 * 2.0, &add_products<P, __m512, &fma>,          P::kSums * 16 * 2.0,
+    &read_all<P>};
 }  // namespace paring

@@ -13,11 +13,8 @@ inline __m256 fma(__m256 sum, __m256 a, __m256 b) { return _mm256_fmadd_ps(a, b,
 }  // namespace
 
 namespace paring {
-constexpr Probe kProbeAvxVnni = {"probe_avxvnni",
-                                 Feature::kAvx2 | Feature::kAvxVnni,
-                                 &add_products<P, __m256i, &dot>,
-                                 P::kSums * 32 * 2.0,
-                                 &add_products<P, __m256, &fma>,
-                                 P::kSums * 8 * 2.0,
-                                 &read_all<P>};
+constexpr Probe kProbeAvxVnni = {
+    "probe_avxvnni",     Feature::kAvx2 | Feature::kAvxVnni, &add_products<P, __m256i, &dot>,
+    P::kSums * 32 * 2.0, &add_products<P, __m256, &fma>,     P::kSums * 8 * 2.0,
+    &read_all<P>};
 }  // namespace paring

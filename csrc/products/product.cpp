@@ -51,19 +51,18 @@ void multiply_panel(const PackedRows& a, std::size_t first_tile, std::size_t las
                     const Start& start, const Target& c, float* panel) {
   const std::size_t nr = a.kernel().layout.nr;
   alignas(kAlignment) float sums[kMaxTileRows * kMaxPanelColumns];
-  TileTask task{};
-  task.groups = 1;
+  FloatTask task{};
   task.weights = panel;
   task.sums = sums;
   for (std::size_t block = 0; block < a.blocks(); ++block) {
     const std::size_t depth = a.block_depth(block);
     interleave_rows(b.block(block * kBlockDepth, depth, 0, b.cols).transposed(), nr, panel);
-    task.group_steps = task.last_group_steps = depth;
+    task.steps = depth;
     for (std::size_t tile = first_tile; tile < last_tile; ++tile) {
       const std::size_t row = a.first_row(tile);
       task.rows = a.first_row(tile + 1) - row;
       task.activations = a.tile(block, tile);
-      a.kernel().run(task);
+      a.kernel().run_floats(task);
       const Start from = block == 0 ? start.block(row, 0) : Start{.target = true};
       store({sums, nr, task.rows, b.cols}, from, c.block(row, task.rows, 0, b.cols));
     }

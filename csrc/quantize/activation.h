@@ -1,7 +1,7 @@
 // How a row of activations becomes int8 on its way into an integer kernel, dense or sparse:
 //
 //   The value of largest magnitude (the first of equals) is kept in float32; its code is 0.
-//   Of the others, scale = max|x| / 127 and code = round_half_even(x / scale), in -127 ... 127.
+//   Of the others, scale = max|x| / 127 and code = round_half_even(x * (1 / scale)), in -127 ... 127.
 //
 // so that x = code * scale, plus the exact value in its column. A single large value is what ruins a scale: in
 // transformers the largest of a row is often 5 to 17 times its root mean square. Keeping one costs a multiply-add an

@@ -27,6 +27,9 @@ struct QuantizeLoops {
   // The largest |w| as its bits, whose order is NaN > infinity > finite. 0 for n = 0.
   std::uint32_t (*abs_max_bits)(const float* w, std::size_t n);
 
+  // The two largest |w| as their bits, equal if it occurs twice. 0 for what is not there.
+  void (*largest_two)(const float* w, std::size_t n, std::uint32_t* largest, std::uint32_t* second);
+
   // The first index whose |w| has these bits; n if none has.
   std::size_t (*find_magnitude)(const float* w, std::size_t n, std::uint32_t bits);
 
@@ -36,12 +39,11 @@ struct QuantizeLoops {
   // Finite w only. scale is not 0.
   void (*quantize)(const float* w, std::size_t n, CodeRule rule, std::int8_t* codes);
 
+  // round_half_even(w * inverse), of products within -127.5 ... 127.5; what others become is not defined.
+  void (*round_products)(const float* w, std::size_t n, float inverse, std::int8_t* codes);
+
   // (code - zero_point) * scale
   void (*dequantize)(const std::int8_t* codes, std::size_t n, float scale, std::int32_t zero_point, float* w);
-
-  // Unsigned codes that lie as (words[i] >> shift) & mask: (code - zero_points[i]) * scales[i]
-  void (*dequantize_words)(const std::uint32_t* words, std::size_t n, unsigned shift, std::uint32_t mask,
-                           const std::int32_t* zero_points, const float* scales, float* w);
 
   // Sum of codes; n <= 2**24.
   std::int32_t (*sum)(const std::int8_t* codes, std::size_t n);

@@ -14,6 +14,54 @@ std::uint32_t abs_max_bits(const float* w, std::size_t n) {
   return static_cast<std::uint32_t>(largest);
 }
 
+using Lanes = std::int32_t __attribute__((vector_size(64)));
+using Counts = std::uint32_t __attribute__((vector_size(64)));
+constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(std::int32_t);
+
+// Calls join(own, other) four times, so that every lane comes to hold what all sixteen lanes give together. `other` are
+// the lanes 8, 4, 2 and 1 further on.
+template <typename Join>
+void fold_lanes(const Join& join) {
+  join([](Lanes v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7); });
+  join([](Lanes v) { return __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11); });
+  join([](Lanes v) { return __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13); });
+  join([](Lanes v) { return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14); });
+}
+
+struct LargestTwo {
+  Lanes first = {}, next = {};
+
+  void add(Lanes value) {
+    const Lanes lesser = value < first ? value : first;
+    first = first > value ? first : value;
+    next = next > lesser ? next : lesser;
+  }
+  void add_floats(const float* from, std::size_t count) {
+    Lanes magnitudes = {};
+    __builtin_memcpy(&magnitudes, from, count * sizeof(float));
+    add(magnitudes & 0x7fffffff);
+  }
+  void join(Lanes other_first, Lanes other_next) {
+    add(other_first);
+    next = next > other_next ? next : other_next;
+  }
+};
+
+// Every lane keeps its own two largest; those of all lanes are among them.
+void largest_two(const float* w, std::size_t n, std::uint32_t* largest, std::uint32_t* second) {
+  LargestTwo even, odd;
+  std::size_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+    even.add_floats(w + i, kLanes);
+    odd.add_floats(w + i + kLanes, kLanes);
+  }
+  for (; i < n; i += kLanes) even.add_floats(w + i, n - i < kLanes ? n - i : kLanes);
+  even.join(odd.first, odd.next);
+  fold_lanes([&](const auto& turn) { even.join(turn(even.first), turn(even.next)); });
+  *largest = static_cast<std::uint32_t>(even.first[0]);
+  *second = static_cast<std::uint32_t>(even.next[0]);
+}
+
 std::size_t find_magnitude(const float* w, std::size_t n, std::uint32_t bits) {
   constexpr std::size_t kBlock = 64;
   std::size_t i = 0;
@@ -50,19 +98,39 @@ void quantize(const float* w, std::size_t n, paring::CodeRule rule, std::int8_t*
   }
 }
 
+void round_products(const float* w, std::size_t n, float inverse, std::int8_t* codes) {
+  const float magic = 12582912.0f;  // as above
+  for (std::size_t i = 0; i < n; ++i)
+    codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(bits_of(w[i] * inverse + magic)));
+}
+
 void dequantize(const std::int8_t* codes, std::size_t n, float scale, std::int32_t zero_point, float* w) {
   for (std::size_t i = 0; i < n; ++i) w[i] = static_cast<float>(codes[i] - zero_point) * scale;
 }
 
-void dequantize_words(const std::uint32_t* words, std::size_t n, unsigned shift, std::uint32_t mask,
-                      const std::int32_t* zero_points, const float* scales, float* w) {
-  for (std::size_t i = 0; i < n; ++i)
-    w[i] = static_cast<float>(static_cast<std::int32_t>((words[i] >> shift) & mask) - zero_points[i]) * scales[i];
-}
-
+// Bytes with 128 added are summed in pairs of 16-bit lanes, as long as those cannot overflow.
 std::int32_t sum(const std::int8_t* codes, std::size_t n) {
+  using Words = std::uint16_t __attribute__((vector_size(64)));
+  constexpr std::size_t kBytes = sizeof(Words), kMost = 128;  // 128 * 2 * 255 < 2**16
+  Lanes totals = {};
+  std::size_t i = 0;
+  while (i + kBytes <= n) {
+    Words words = {};
+    for (std::size_t j = 0; j < kMost && i + kBytes <= n; ++j, i += kBytes) {
+      Words bytes;
+      __builtin_memcpy(&bytes, codes + i, kBytes);
+      bytes ^= 0x8080;
+      words += (bytes & 0xff) + (bytes >> 8);
+    }
+    const Lanes both = reinterpret_cast<Lanes>(words);
+    totals += (both & 0xffff) + reinterpret_cast<Lanes>(reinterpret_cast<Counts>(both) >> 16);
+  }
   std::int32_t total = 0;
-  for (std::size_t i = 0; i < n; ++i) total += codes[i];
+  if (i > 0) {
+    fold_lanes([&](const auto& turn) { totals += turn(totals); });
+    total = totals[0] - 128 * static_cast<std::int32_t>(i);
+  }
+  for (; i < n; ++i) total += codes[i];
   return total;
 }
 

@@ -2,7 +2,7 @@
 
 namespace paring {
 constexpr QuantizeLoops kQuantizeLoopsScalar = {
-    "quantize_scalar", FeatureSet(),      &abs_max_bits, &find_magnitude, &range_keys, &quantize,
-    &dequantize,       &dequantize_words, &sum,
+    "quantize_scalar", FeatureSet(), &abs_max_bits,   &largest_two, &find_magnitude,
+    &range_keys,       &quantize,    &round_products, &dequantize,  &sum,
 };
 }  // namespace paring

@@ -91,7 +91,7 @@ def round_rows(x: Array) -> Array:
     scale = magnitude.max(axis=1, keepdims=True) / np.float32(127)
     small = scale < SMALLEST_NORMAL
     scale[small] = 1
-    rounded: Array = np.rint(x / scale)
+    rounded: Array = np.rint(x * (1 / scale))
     np.clip(rounded, -127, 127, out=rounded)
     rounded *= np.where(small, np.float32(0), scale)
     rounded[exact] = x[exact]

@@ -17,11 +17,16 @@ from .peer import Bound, explain_missing, version_of
 __all__ = ["GgmlPeer"]
 
 TYPES = {"q4_0": 2, "q8_0": 8}  # of ggml
-FLOAT32 = 0
+FLOAT32, CPU = 0, 0
+ALIGNMENT = 4096
 BLOCK = 32
 CONTEXT_BYTES = 1 << 20
 LIBRARIES = ("libggml-base.so", "libggml-cpu.so", "libggml.so")
 Handle = ctypes.c_void_p
+
+
+LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, Handle)(lambda level, text, data: None)
+"""Keeps what ggml says of its layouts out of the answer."""
 
 
 class Parameters(ctypes.Structure):
@@ -71,6 +76,7 @@ def _libraries() -> Callable[[str], Any]:
                 return function
         raise RuntimeError(f"this ggml has no {name}")
 
+    find("ggml_log_set")(LOG, Handle())
     return find
 
 
@@ -78,75 +84,80 @@ class Layer:
     """A graph of one product and one addition, with its weights in memory of ggml's."""
 
     def __init__(self, problem: LinearProblem, block_type: int, threads: int) -> None:
-        find = _libraries()
+        self.find = find = _libraries()
         m, k, n = problem.shape
         self.shape = (m, n)
         size = ctypes.c_int64
-        buffers = [self._repacked(find), Handle(find("ggml_backend_cpu_buffer_type")())]
-        for buffer_type in filter(None, buffers):
-            context = self._context(find)
-            weight = Handle(find("ggml_new_tensor_2d")(context, block_type, size(k), size(n)))
-            room = find("ggml_backend_buft_get_alloc_size")
-            room.restype = ctypes.c_size_t
-            buffer = Handle(
-                find("ggml_backend_buft_alloc_buffer")(
-                    buffer_type, ctypes.c_size_t(room(buffer_type, weight) + 4096)
-                )
-            )
-            base = Handle(find("ggml_backend_buffer_get_base")(buffer))
-            find("ggml_backend_tensor_alloc")(buffer, weight, base)
-            break
-        bias = Handle(find("ggml_new_tensor_1d")(context, FLOAT32, size(n)))
+        context = self._context()
+        x = Handle(find("ggml_new_tensor_2d")(context, FLOAT32, size(k), size(m)))
+        device = Handle(find("ggml_backend_dev_by_type")(CPU))
         plain = Handle(find("ggml_backend_cpu_buffer_type")())
-        bias_buffer = Handle(find("ggml_backend_buft_alloc_buffer")(plain, ctypes.c_size_t(4 * n + 4096)))
-        find("ggml_backend_tensor_alloc")(
-            bias_buffer, bias, Handle(find("ggml_backend_buffer_get_base")(bias_buffer))
-        )
-        count = find("ggml_nbytes")
-        count.restype = ctypes.c_size_t
-        codes = np.empty(count(weight), np.uint8)
+        for memory in filter(None, (self._repacked(device), plain)):
+            weights = self._context()
+            weight = Handle(find("ggml_new_tensor_2d")(weights, block_type, size(k), size(n)))
+            self._place(weight, memory)
+            product = Handle(find("ggml_mul_mat")(context, weight, x))
+            supports = find("ggml_backend_dev_supports_op")
+            supports.restype = ctypes.c_bool
+            if supports(device, product):
+                break
+        bias = Handle(find("ggml_new_tensor_1d")(weights, FLOAT32, size(n)))
+        self._place(bias, plain)
+        codes = np.empty(self._bytes("ggml_nbytes", weight), np.uint8)
         find("ggml_quantize_chunk")(
             block_type, problem.weight.ctypes, codes.ctypes, size(0), size(n), size(k), Handle()
         )
-        put = find("ggml_backend_tensor_set")
-        put(weight, codes.ctypes, ctypes.c_size_t(0), ctypes.c_size_t(codes.nbytes))
-        put(bias, problem.bias.ctypes, ctypes.c_size_t(0), ctypes.c_size_t(problem.bias.nbytes))
-        graph_context = self._context(find)
-        x = Handle(find("ggml_new_tensor_2d")(graph_context, FLOAT32, size(k), size(m)))
-        product = Handle(find("ggml_mul_mat")(graph_context, weight, x))
-        self.y = Handle(find("ggml_add")(graph_context, product, bias))
-        self.graph = Handle(find("ggml_new_graph")(graph_context))
-        find("ggml_build_forward_expand")(self.graph, self.y)
-        self.backend = Handle(find("ggml_backend_cpu_init")())
-        find("ggml_backend_cpu_set_n_threads")(self.backend, threads)
-        find("ggml_backend_alloc_ctx_tensors")(graph_context, self.backend)
-        put(x, problem.x.ctypes, ctypes.c_size_t(0), ctypes.c_size_t(problem.x.nbytes))
-        self.get = find("ggml_backend_tensor_get")
-        self.run = partial(find("ggml_backend_graph_compute"), self.backend, self.graph)
+        self._put(weight, codes)
+        self._put(bias, problem.bias)
+        self.y = Handle(find("ggml_add")(context, product, bias))
+        graph = Handle(find("ggml_new_graph")(context))
+        find("ggml_build_forward_expand")(graph, self.y)
+        backend = Handle(find("ggml_backend_cpu_init")())
+        find("ggml_backend_cpu_set_n_threads")(backend, threads)
+        find("ggml_backend_alloc_ctx_tensors")(context, backend)
+        self._put(x, problem.x)
+        self.run = partial(find("ggml_backend_graph_compute"), backend, graph)
+
+    def _context(self) -> Any:
+        function = self.find("ggml_init")
+        function.argtypes = [Parameters]
+        return Handle(function(Parameters(CONTEXT_BYTES, None, True)))
+
+    def _bytes(self, name: str, *arguments: Any) -> int:
+        function = self.find(name)
+        function.restype = ctypes.c_size_t
+        count: int = function(*arguments)
+        return count
+
+    def _place(self, tensor: Any, memory: Any) -> None:
+        """Give a tensor memory of this kind."""
+        count = self._bytes("ggml_backend_buft_get_alloc_size", memory, tensor) + ALIGNMENT
+        buffer = Handle(self.find("ggml_backend_buft_alloc_buffer")(memory, ctypes.c_size_t(count)))
+        start = Handle(self.find("ggml_backend_buffer_get_base")(buffer))
+        self.find("ggml_backend_tensor_alloc")(buffer, tensor, start)
+
+    def _put(self, tensor: Any, array: Any) -> None:
+        zero, count = ctypes.c_size_t(0), ctypes.c_size_t(array.nbytes)
+        self.find("ggml_backend_tensor_set")(tensor, array.ctypes, zero, count)
 
     def answer(self) -> Any:
         """Compute once and return the output."""
         self.run()
         result = np.empty(self.shape, np.float32)
-        self.get(self.y, result.ctypes, ctypes.c_size_t(0), ctypes.c_size_t(result.nbytes))
+        zero, count = ctypes.c_size_t(0), ctypes.c_size_t(result.nbytes)
+        self.find("ggml_backend_tensor_get")(self.y, result.ctypes, zero, count)
         return result
 
-    @staticmethod
-    def _context(find: Callable[[str], Any]) -> Any:
-        function = find("ggml_init")
-        function.argtypes = [Parameters]
-        return Handle(function(Parameters(CONTEXT_BYTES, None, True)))
-
-    @staticmethod
-    def _repacked(find: Callable[[str], Any]) -> Any:
+    def _repacked(self, device: Any) -> Any:
         """Return the kind of memory in which ggml keeps weights in an order of its own for this CPU, or None."""
-        device = Handle(find("ggml_backend_dev_by_type")(0))
-        registry = Handle(find("ggml_backend_dev_backend_reg")(device))
-        address = find("ggml_backend_reg_get_proc_address")(registry, b"ggml_backend_dev_get_extra_bufts")
+        registry = Handle(self.find("ggml_backend_dev_backend_reg")(device))
+        address = self.find("ggml_backend_reg_get_proc_address")(
+            registry, b"ggml_backend_dev_get_extra_bufts"
+        )
         if not address:
             return None
         extra = ctypes.CFUNCTYPE(ctypes.POINTER(Handle), Handle)(address)(device)
-        naming = find("ggml_backend_buft_name")
+        naming = self.find("ggml_backend_buft_name")
         naming.restype = ctypes.c_char_p
         for kind in extra or ():
             if not kind:

@@ -79,10 +79,7 @@ def _weight(op: Any, problem: LinearProblem) -> Any:
         )
         return op.convert(scaled, np.float32)
     groups = k // problem.group_size
-    # Nibbles with 8 added, as ours are kept, are signed ones with their highest bit turned.
-    nibbles = openvino.Tensor(
-        codes.data ^ np.uint8(0x88), openvino.Shape([n, groups, problem.group_size]), openvino.Type.i4
-    )
+    nibbles = op.constant(codes.codes().reshape(n, groups, problem.group_size), dtype=openvino.Type.i4)
     scale = codes.scale.astype(np.float16).reshape(n, groups, 1)
-    scaled = op.multiply(op.convert(op.constant(nibbles), np.float16), op.constant(scale))
+    scaled = op.multiply(op.convert(nibbles, np.float16), op.constant(scale))
     return op.convert(op.reshape(scaled, op.constant(np.array([n, k], np.int64)), False), np.float32)

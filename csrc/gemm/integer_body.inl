@@ -1,0 +1,217 @@
+// The integer micro-kernel over F32 and I32 (base/simd) and a kind of weights W, which adds the products of a step:
+//
+//   W::X                  an element of packed x
+//   W::kStepValues        elements of x of one row and step
+//   W::add_step(w, next, x, acc)  one step of every panel; the second panel lies `next` bytes behind the first
+//
+// A tile has kRows x kVectors sums, two vectors a panel, all in registers.
+#include "base/simd/unroll.h"
+#include "gemm/kernel.h"
+
+namespace {
+
+template <int kRows, int kVectors>
+using Sums = I32::Vec[kRows][kVectors];
+
+template <int kRows, int kVectors, typename Function>
+PARING_INLINE inline void each_sum(const Function& function) {
+  unroll<kRows>([&](auto r) PARING_INLINE { unroll<kVectors>([&](auto v) PARING_INLINE { function(r, v); }); });
+}
+
+PARING_INLINE inline void ask_for(const std::byte* line) { __builtin_prefetch(line, 0, 3); }
+PARING_INLINE inline void ask_for_later(const std::byte* line) { __builtin_prefetch(line, 0, 2); }
+
+constexpr std::size_t kLine = 64, kWidth = F32::kWidth, kPanel = 2 * kWidth;
+constexpr std::size_t kStepBytes = kPanel * 4;
+// How far ahead of use weights are asked for that come from memory.
+constexpr std::size_t kFarBytes = 4096;
+
+// Parameters of vector v of the panels at hand.
+PARING_INLINE inline const std::byte* parameters(const paring::IntegerTask& t, int v, std::size_t offset) {
+  return t.panel + static_cast<std::size_t>(v / 2) * t.layout->bytes + offset +
+         static_cast<std::size_t>(v % 2) * kWidth * 4;
+}
+PARING_INLINE inline const std::byte* parameters(const paring::IntegerTask& t, int v, std::size_t offset,
+                                                 std::size_t group) {
+  return parameters(t, v, offset + group * kPanel * 4);
+}
+PARING_INLINE inline F32::Vec scale_of(const paring::IntegerTask& t, int v, std::size_t group) {
+  return F32::load(reinterpret_cast<const float*>(parameters(t, v, t.layout->scales_offset, group)));
+}
+
+// Enough independent sums to hide the latency of the multiply-add, where the registers allow it.
+constexpr int sets_of(int sums, int registers) {
+  int sets = 1;
+  while (sums * sets < 10 && sums * sets * 2 + 5 <= registers) sets *= 2;
+  return sets;
+}
+
+// Adds the products of `steps` steps to acc, and moves w and x behind them.
+template <typename W, int kRows, int kPanels, bool kFar>
+PARING_INLINE inline void add_steps(const paring::IntegerTask& t, std::size_t steps, const std::uint8_t*& w,
+                                    const typename W::X*& x, const std::byte*& ahead, Sums<kRows, 2 * kPanels>& acc) {
+  constexpr int kVectors = 2 * kPanels, kSets = sets_of(kRows * kVectors, W::kRegisters);
+  constexpr std::size_t kStepValues = static_cast<std::size_t>(kRows) * W::kStepValues;
+  const std::size_t next = t.layout->bytes;
+  Sums<kRows, kVectors> others[kSets];  // the first one is not used: it is acc
+  unroll<kSets>([&](auto set) PARING_INLINE {
+    each_sum<kRows, kVectors>([&](auto r, auto v) PARING_INLINE { others[set][r][v] = I32::set(0); });
+  });
+  const auto step = [&](auto& sums, std::size_t i) PARING_INLINE {
+    if constexpr (kFar) {
+      unroll<kPanels>([&](auto p) PARING_INLINE {
+        for (std::size_t line = 0; line < kStepBytes; line += kLine)
+          ask_for(reinterpret_cast<const std::byte*>(w) + i * kStepBytes + p * next + kFarBytes + line);
+      });
+    }
+    W::template add_step<kRows, kPanels>(w + i * kStepBytes, next, x + i * kStepValues, sums);
+  };
+  std::size_t s = 0;
+  for (; s + kSets <= steps; s += kSets, w += kSets * kStepBytes, x += kSets * kStepValues) {
+    if constexpr (!kFar) {
+      ask_for_later(ahead);
+      ahead += t.ahead_step;
+    }
+    step(acc, 0);
+    unroll<kSets - 1>([&](auto set) PARING_INLINE { step(others[set + 1], set + 1); });
+  }
+  for (; s < steps; ++s, w += kStepBytes, x += kStepValues) step(acc, 0);
+  unroll<kSets - 1>([&](auto set) PARING_INLINE {
+    each_sum<kRows, kVectors>([&](auto r, auto v)
+                                  PARING_INLINE { acc[r][v] = I32::add(acc[r][v], others[set + 1][r][v]); });
+  });
+}
+
+template <int kRows, int kVectors, bool kOneZeroPoint>
+PARING_INLINE inline void start(const paring::IntegerTask& t, std::size_t group, Sums<kRows, kVectors>& acc) {
+  unroll<kVectors>([&](auto v) PARING_INLINE {
+    const I32::Vec zero_point =
+        kOneZeroPoint ? I32::set(0) : I32::load(parameters(t, v, t.layout->zero_points_offset, group));
+    unroll<kRows>([&](auto r) PARING_INLINE {
+      const I32::Vec from = I32::set(t.row_starts[group * kRows + r]);
+      acc[r][v] = kOneZeroPoint ? from : I32::mul(zero_point, from);
+    });
+  });
+}
+
+PARING_INLINE inline I32::Vec zero_point_of(const paring::IntegerTask& t, int v, std::size_t group) {
+  return I32::load(parameters(t, v, t.layout->zero_points_offset, group));
+}
+
+// Stores the tile. `before` are the sums of the groups but the last, row r at before + r * kVectors * kWidth; null if
+// there is one group.
+template <typename W, int kRows, int kVectors, bool kGrouped>
+PARING_INLINE inline void finish(const paring::IntegerTask& t, const Sums<kRows, kVectors>& acc, const float* before) {
+  const std::size_t last = t.layout->groups - 1;
+  const I32::Vec mask = I32::set(W::kMask);
+  const F32::Vec zero = F32::set(0.0f);
+  const float *row_scales = t.row_scales, *exact_values = t.exact_values;
+  const paring::ColumnPlace* places = t.exact_places;
+  // Where not all columns are there, the tile is stored here first.
+  constexpr std::size_t kColumns = kVectors * kWidth;
+  alignas(kLine) float all[kRows * kColumns];
+  const bool whole = t.columns >= kColumns;
+  float* const out = whole ? t.y : all;
+  const std::size_t stride = whole ? t.y_stride : kColumns;
+  F32::Vec scale[kVectors], bias[kVectors];
+  I32::Vec zero_point[kVectors];
+  unroll<kVectors>([&](auto v) PARING_INLINE {
+    scale[v] = scale_of(t, v, last);
+    bias[v] = F32::load(reinterpret_cast<const float*>(parameters(t, v, t.layout->bias_offset)));
+    zero_point[v] = zero_point_of(t, v, last);
+  });
+  unroll<kRows>([&](auto r) PARING_INLINE {
+    const F32::Vec row_scale = F32::set(row_scales[r]), exact_value = F32::set(exact_values[r]);
+    const paring::ColumnPlace place = places[r];
+    unroll<kVectors>([&](auto v) PARING_INLINE {
+      F32::Vec sum = I32::to_float(acc[r][v]);
+      sum = kGrouped ? F32::fma(sum, scale[v], F32::load(before + r * kColumns + v * kWidth)) : F32::mul(sum, scale[v]);
+      const I32::Vec code =
+          I32::bit_and(I32::shift_right(I32::load(parameters(t, v, place.offset)), place.shift), mask);
+      const F32::Vec exact_weight = kGrouped ? F32::mul(I32::to_float(I32::sub(code, zero_point_of(t, v, place.group))),
+                                                        scale_of(t, v, place.group))
+                                             : F32::mul(I32::to_float(I32::sub(code, zero_point[v])), scale[v]);
+      const F32::Vec y = F32::fma(exact_value, exact_weight, F32::fma(sum, row_scale, bias[v]));
+      F32::store(out + r * stride + v * kWidth, F32::add(y, zero));
+    });
+  });
+  for (int r = 0; !whole && r < kRows; ++r)
+    for (std::size_t c = 0; c < t.columns; ++c) t.y[r * t.y_stride + c] = all[r * kColumns + c];
+}
+
+template <typename W, int kRows, int kPanels, bool kOneZeroPoint, bool kFar>
+[[gnu::noinline]] void tile(const paring::IntegerTask& t) {
+  constexpr int kVectors = 2 * kPanels;
+  alignas(kLine) float sums[kRows * kVectors * kWidth];
+  const auto* w = reinterpret_cast<const std::uint8_t*>(t.panel);
+  const auto* x = static_cast<const typename W::X*>(t.activations);
+  const std::byte* ahead = t.ahead != nullptr ? t.ahead : t.panel;
+  if constexpr (kRows > 4)  // the lines of y are somewhere else: they come while the tile is computed
+    unroll<kRows>([&](auto r) PARING_INLINE {
+      ask_for(reinterpret_cast<const std::byte*>(t.y + r * t.y_stride));
+      ask_for(reinterpret_cast<const std::byte*>(t.y + r * t.y_stride) + kLine);
+    });
+  const paring::PanelLayout& layout = *t.layout;
+  for (std::size_t g = 0; g + 1 < layout.groups; ++g) {
+    Sums<kRows, kVectors> acc;
+    start<kRows, kVectors, kOneZeroPoint>(t, g, acc);
+    add_steps<W, kRows, kPanels, kFar>(t, layout.group_steps, w, x, ahead, acc);
+    unroll<kVectors>([&](auto v) PARING_INLINE {
+      const F32::Vec scale = scale_of(t, v, g);
+      unroll<kRows>([&](auto r) PARING_INLINE {
+        float* sum = sums + (r * kVectors + v) * kWidth;
+        const F32::Vec before = g == 0 ? F32::set(0.0f) : F32::load(sum);
+        F32::store(sum, F32::fma(I32::to_float(acc[r][v]), scale, before));
+      });
+    });
+  }
+  Sums<kRows, kVectors> acc;
+  start<kRows, kVectors, kOneZeroPoint>(t, layout.groups - 1, acc);
+  add_steps<W, kRows, kPanels, kFar>(t, layout.last_group_steps, w, x, ahead, acc);
+  if (layout.groups > 1) {
+    finish<W, kRows, kVectors, true>(t, acc, sums);
+  } else {
+    finish<W, kRows, kVectors, false>(t, acc, nullptr);
+  }
+}
+
+using Tile = void (*)(const paring::IntegerTask&);
+
+template <std::size_t kCount>
+struct Tiles {
+  Tile of_rows[kCount];  // of 1 row, of 2, ...
+};
+
+template <typename W, int kPanels, bool kOneZeroPoint, bool kFar, int... kRows>
+constexpr Tiles<sizeof...(kRows)> tiles_of(std::integer_sequence<int, kRows...>) {
+  return {{&tile<W, kRows + 1, kPanels, kOneZeroPoint, kFar>...}};
+}
+
+// The tile of so many rows. Asymmetric weights take panels one by one.
+template <typename W, int kMaxRows, int kPairRows>
+void any_rows(const paring::IntegerTask& task) {
+  constexpr std::make_integer_sequence<int, kMaxRows> kAll;
+  constexpr std::make_integer_sequence<int, kPairRows> kFew;
+  static constexpr auto kSymmetric = tiles_of<W, 1, true, false>(kAll),
+                        kAsymmetric = tiles_of<W, 1, false, false>(kAll);
+  static constexpr auto kPair = tiles_of<W, 2, true, false>(kFew), kFarPair = tiles_of<W, 2, true, true>(kFew);
+  const std::size_t index = task.rows - 1;
+  const bool symmetric = task.layout->one_zero_point;
+  if (task.panels == 1) {
+    // A single row reads on and on through all panels.
+    if (task.rows == 1) return symmetric ? tile<W, 1, 1, true, true>(task) : tile<W, 1, 1, false, true>(task);
+    return (symmetric ? kSymmetric : kAsymmetric).of_rows[index](task);
+  }
+  if (symmetric) return (task.far ? kFarPair : kPair).of_rows[index](task);
+  paring::IntegerTask one = task;
+  one.panels = 1;
+  one.columns = task.columns < kPanel ? task.columns : kPanel;
+  kAsymmetric.of_rows[index](one);
+  if (task.columns <= kPanel) return;
+  one.panel += task.layout->bytes;
+  one.y += kPanel;
+  one.columns = task.columns - kPanel;
+  kAsymmetric.of_rows[index](one);
+}
+
+}  // namespace
