@@ -78,7 +78,7 @@ void PackedActivations::pack_integers(const PackedMatrix& weight, const Quantize
   const std::size_t first = first_row(tile), rows = first_row(tile + 1) - first;
   const std::size_t k = weight.k(), padded_k = weight.padded_k(), groups = groups_;
   const std::size_t group = weight.group_size(), stride = weight.padded_group();
-  const std::int32_t times = weight.layout().one_zero_point ? -weight.one_zero_point() : -1;
+  const std::int32_t times = weight.layout().one_zero_point ? -weight.layout().zero_point : -1;
   std::byte* out = packed_.data() + first * row_bytes_;
   const bool in_place = rows == 1 && weight.kernel().activations == ActivationLayout::kQuads;
   thread_local std::vector<std::int8_t> buffer, unpadded;

@@ -26,17 +26,19 @@ constexpr std::size_t kStepBytes = kPanel * 4;
 // How far ahead of use weights are asked for that come from memory.
 constexpr std::size_t kFarBytes = 4096;
 
-// Parameters of vector v of the panels at hand.
-PARING_INLINE inline const std::byte* parameters(const paring::IntegerTask& t, int v, std::size_t offset) {
-  return t.panel + static_cast<std::size_t>(v / 2) * t.layout->bytes + offset +
+// Vector v of what lies at `from` in the first panel and `next` bytes further in the second.
+PARING_INLINE inline const std::byte* vector_at(const void* from, std::size_t next, int v) {
+  return static_cast<const std::byte*>(from) + static_cast<std::size_t>(v / 2) * next +
          static_cast<std::size_t>(v % 2) * kWidth * 4;
 }
-PARING_INLINE inline const std::byte* parameters(const paring::IntegerTask& t, int v, std::size_t offset,
-                                                 std::size_t group) {
-  return parameters(t, v, offset + group * kPanel * 4);
+PARING_INLINE inline F32::Vec floats_at(const void* from, std::size_t next, int v) {
+  return F32::load(reinterpret_cast<const float*>(vector_at(from, next, v)));
 }
-PARING_INLINE inline F32::Vec scale_of(const paring::IntegerTask& t, int v, std::size_t group) {
-  return F32::load(reinterpret_cast<const float*>(parameters(t, v, t.layout->scales_offset, group)));
+// Zero points follow the scales.
+template <bool kOneZeroPoint>
+PARING_INLINE inline I32::Vec zero_point_at(const paring::PanelLayout& layout, const void* scales, int v) {
+  if constexpr (kOneZeroPoint) return I32::set(layout.zero_point);
+  return I32::load(vector_at(scales, layout.bytes, v) + kPanel * sizeof(float));
 }
 
 // Enough independent sums to hide the latency of the multiply-add, where the registers allow it.
@@ -82,11 +84,12 @@ PARING_INLINE inline void add_steps(const paring::IntegerTask& t, std::size_t st
   });
 }
 
+// `scales` are those of the group.
 template <int kRows, int kVectors, bool kOneZeroPoint>
-PARING_INLINE inline void start(const paring::IntegerTask& t, std::size_t group, Sums<kRows, kVectors>& acc) {
+PARING_INLINE inline void start(const paring::IntegerTask& t, std::size_t group, const void* scales,
+                                Sums<kRows, kVectors>& acc) {
   unroll<kVectors>([&](auto v) PARING_INLINE {
-    const I32::Vec zero_point =
-        kOneZeroPoint ? I32::set(0) : I32::load(parameters(t, v, t.layout->zero_points_offset, group));
+    const I32::Vec zero_point = zero_point_at<kOneZeroPoint>(*t.layout, scales, v);
     unroll<kRows>([&](auto r) PARING_INLINE {
       const I32::Vec from = I32::set(t.row_starts[group * kRows + r]);
       acc[r][v] = kOneZeroPoint ? from : I32::mul(zero_point, from);
@@ -94,15 +97,12 @@ PARING_INLINE inline void start(const paring::IntegerTask& t, std::size_t group,
   });
 }
 
-PARING_INLINE inline I32::Vec zero_point_of(const paring::IntegerTask& t, int v, std::size_t group) {
-  return I32::load(parameters(t, v, t.layout->zero_points_offset, group));
-}
-
 // Stores the tile. `before` are the sums of the groups but the last, row r at before + r * kVectors * kWidth; null if
 // there is one group.
-template <typename W, int kRows, int kVectors, bool kGrouped>
-PARING_INLINE inline void finish(const paring::IntegerTask& t, const Sums<kRows, kVectors>& acc, const float* before) {
-  const std::size_t last = t.layout->groups - 1;
+template <typename W, int kRows, int kVectors, bool kOneZeroPoint, bool kGrouped>
+PARING_INLINE inline void finish(const paring::IntegerTask& t, const void* scales, const Sums<kRows, kVectors>& acc,
+                                 const float* before) {
+  const std::size_t next = t.layout->bytes;
   const I32::Vec mask = I32::set(W::kMask);
   const F32::Vec zero = F32::set(0.0f);
   const float *row_scales = t.row_scales, *exact_values = t.exact_values;
@@ -116,9 +116,9 @@ PARING_INLINE inline void finish(const paring::IntegerTask& t, const Sums<kRows,
   F32::Vec scale[kVectors], bias[kVectors];
   I32::Vec zero_point[kVectors];
   unroll<kVectors>([&](auto v) PARING_INLINE {
-    scale[v] = scale_of(t, v, last);
-    bias[v] = F32::load(reinterpret_cast<const float*>(parameters(t, v, t.layout->bias_offset)));
-    zero_point[v] = zero_point_of(t, v, last);
+    scale[v] = floats_at(scales, next, v);
+    bias[v] = floats_at(t.panel + t.layout->bias_offset, next, v);
+    zero_point[v] = zero_point_at<kOneZeroPoint>(*t.layout, scales, v);
   });
   unroll<kRows>([&](auto r) PARING_INLINE {
     const F32::Vec row_scale = F32::set(row_scales[r]), exact_value = F32::set(exact_values[r]);
@@ -126,11 +126,13 @@ PARING_INLINE inline void finish(const paring::IntegerTask& t, const Sums<kRows,
     unroll<kVectors>([&](auto v) PARING_INLINE {
       F32::Vec sum = I32::to_float(acc[r][v]);
       sum = kGrouped ? F32::fma(sum, scale[v], F32::load(before + r * kColumns + v * kWidth)) : F32::mul(sum, scale[v]);
-      const I32::Vec code =
-          I32::bit_and(I32::shift_right(I32::load(parameters(t, v, place.offset)), place.shift), mask);
-      const F32::Vec exact_weight = kGrouped ? F32::mul(I32::to_float(I32::sub(code, zero_point_of(t, v, place.group))),
-                                                        scale_of(t, v, place.group))
-                                             : F32::mul(I32::to_float(I32::sub(code, zero_point[v])), scale[v]);
+      const I32::Vec words = I32::load(vector_at(t.panel + place.codes, next, v));
+      const I32::Vec code = I32::bit_and(I32::shift_right(words, place.shift), mask);
+      const std::byte* own = t.panel + place.scales;
+      const F32::Vec exact_weight =
+          kGrouped ? F32::mul(I32::to_float(I32::sub(code, zero_point_at<kOneZeroPoint>(*t.layout, own, v))),
+                              floats_at(own, next, v))
+                   : F32::mul(I32::to_float(I32::sub(code, zero_point[v])), scale[v]);
       const F32::Vec y = F32::fma(exact_value, exact_weight, F32::fma(sum, row_scale, bias[v]));
       F32::store(out + r * stride + v * kWidth, F32::add(y, zero));
     });
@@ -154,24 +156,26 @@ template <typename W, int kRows, int kPanels, bool kOneZeroPoint, bool kFar>
   const paring::PanelLayout& layout = *t.layout;
   for (std::size_t g = 0; g + 1 < layout.groups; ++g) {
     Sums<kRows, kVectors> acc;
-    start<kRows, kVectors, kOneZeroPoint>(t, g, acc);
+    start<kRows, kVectors, kOneZeroPoint>(t, g, w + layout.group_steps * kStepBytes, acc);
     add_steps<W, kRows, kPanels, kFar>(t, layout.group_steps, w, x, ahead, acc);
     unroll<kVectors>([&](auto v) PARING_INLINE {
-      const F32::Vec scale = scale_of(t, v, g);
+      if constexpr (kFar) ask_for(vector_at(w, layout.bytes, v) + kFarBytes);
+      const F32::Vec scale = floats_at(w, layout.bytes, v);
       unroll<kRows>([&](auto r) PARING_INLINE {
         float* sum = sums + (r * kVectors + v) * kWidth;
         const F32::Vec before = g == 0 ? F32::set(0.0f) : F32::load(sum);
         F32::store(sum, F32::fma(I32::to_float(acc[r][v]), scale, before));
       });
     });
+    w += layout.parameter_bytes;
   }
   Sums<kRows, kVectors> acc;
-  start<kRows, kVectors, kOneZeroPoint>(t, layout.groups - 1, acc);
+  start<kRows, kVectors, kOneZeroPoint>(t, layout.groups - 1, w + layout.last_group_steps * kStepBytes, acc);
   add_steps<W, kRows, kPanels, kFar>(t, layout.last_group_steps, w, x, ahead, acc);
   if (layout.groups > 1) {
-    finish<W, kRows, kVectors, true>(t, acc, sums);
+    finish<W, kRows, kVectors, kOneZeroPoint, true>(t, w, acc, sums);
   } else {
-    finish<W, kRows, kVectors, false>(t, acc, nullptr);
+    finish<W, kRows, kVectors, kOneZeroPoint, false>(t, w, acc, nullptr);
   }
 }
 

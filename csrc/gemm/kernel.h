@@ -47,22 +47,24 @@ struct PackLayout {
   }
 };
 
-// What lies where in every panel of a packed weight; offsets and sizes in bytes.
+// What lies where in every panel of a packed weight, in one stream: group after group [steps][scales][zero points],
+// then the bias. Scales are nr floats, zero points nr int32 (of the unsigned codes, unless there is one for all).
+// Floats have one group and neither of them.
 struct PanelLayout {
-  std::size_t bytes = 0;               // from a panel to the next
-  std::size_t groups = 1;              // at least 1
-  std::size_t group_steps = 0;         // of every group but the last
-  std::size_t last_group_steps = 0;    // of the last group
-  std::size_t scales_offset = 0;       // [groups][nr] float; integer kinds only, as the next
-  std::size_t zero_points_offset = 0;  // [groups][nr] int32, of the unsigned codes
-  std::size_t bias_offset = 0;         // [nr] float
-  bool one_zero_point = false;         // the same everywhere; then it is in IntegerTask::row_starts
+  std::size_t bytes = 0;             // from a panel to the next
+  std::size_t groups = 1;            // at least 1
+  std::size_t group_steps = 0;       // of every group but the last
+  std::size_t last_group_steps = 0;  // of the last group
+  std::size_t parameter_bytes = 0;   // scales and zero points of a group
+  std::size_t bias_offset = 0;       // [nr] float
+  bool one_zero_point = false;       // zero_point is that of all columns; IntegerTask::row_starts has it too
+  std::int32_t zero_point = 0;
 };
 
-// Where the codes of one column of the weight (a k) lie in every panel: bits `shift` and up of nr 32-bit words.
+// Where one column of the weight (a k) lies in every panel: its codes are bits `shift` and up of nr 32-bit words.
 struct ColumnPlace {
-  std::size_t offset;  // bytes from the start of a panel
-  std::size_t group;
+  std::size_t codes;   // bytes from the start of a panel
+  std::size_t scales;  // the same, of its group
   unsigned shift;
 };
 

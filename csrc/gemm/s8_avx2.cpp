@@ -5,10 +5,6 @@
 
 namespace {
 
-PARING_INLINE inline __m256i load_codes(const std::uint8_t* w, std::size_t next, int v) {
-  return I32::load(w + static_cast<std::size_t>(v / 2) * next + static_cast<std::size_t>(v % 2) * kWidth * 4);
-}
-
 PARING_INLINE inline __m256i broadcast_i32(const void* p) {
   std::int32_t value;
   __builtin_memcpy(&value, p, sizeof value);
@@ -23,7 +19,7 @@ struct Bytes {
   PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x,
                                      Sums<kRows, 2 * kPanels>& acc) {
     unroll<2 * kPanels>([&](auto v) PARING_INLINE {
-      const __m256i bytes = load_codes(w, next, v);
+      const __m256i bytes = I32::load(vector_at(w, next, v));
       const __m256i even = _mm256_and_si256(bytes, _mm256_set1_epi16(0x00ff)), odd = _mm256_srli_epi16(bytes, 8);
       unroll<kRows>([&](auto r) PARING_INLINE {
         // |sum of two products| <= 2 * 127 * 255: exact in 32 bits.
@@ -43,7 +39,7 @@ struct Nibbles {
                                      Sums<kRows, 2 * kPanels>& acc) {
     const __m256i nibbles = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
     unroll<2 * kPanels>([&](auto v) PARING_INLINE {
-      const __m256i bytes = load_codes(w, next, v);
+      const __m256i bytes = I32::load(vector_at(w, next, v));
       const __m256i low = _mm256_and_si256(bytes, nibbles);
       const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibbles);
       unroll<kRows>([&](auto r) PARING_INLINE {

@@ -26,11 +26,11 @@ void add_step_u4(const std::uint8_t* w, const std::int8_t* x, std::size_t rows, 
 float exact_weight(const paring::IntegerTask& task, const paring::ColumnPlace& place, std::size_t c,
                    std::uint32_t mask) {
   std::uint32_t word;
-  std::memcpy(&word, task.panel + place.offset + c * 4, sizeof word);
-  const auto* scales = reinterpret_cast<const float*>(task.panel + task.layout->scales_offset);
-  const auto* zero_points = reinterpret_cast<const std::int32_t*>(task.panel + task.layout->zero_points_offset);
-  const std::size_t i = place.group * kPanel + c;
-  return static_cast<float>(static_cast<std::int32_t>((word >> place.shift) & mask) - zero_points[i]) * scales[i];
+  std::memcpy(&word, task.panel + place.codes + c * 4, sizeof word);
+  const auto* scales = reinterpret_cast<const float*>(task.panel + place.scales);
+  const auto* zero_points = reinterpret_cast<const std::int32_t*>(scales + kPanel);
+  const std::int32_t zero_point = task.layout->one_zero_point ? task.layout->zero_point : zero_points[c];
+  return static_cast<float>(static_cast<std::int32_t>((word >> place.shift) & mask) - zero_point) * scales[c];
 }
 
 template <std::size_t kQuadsPerStep, typename AddStep>
@@ -38,23 +38,21 @@ void tile(const paring::IntegerTask& task, std::uint32_t mask, const AddStep& ad
   const paring::PanelLayout& layout = *task.layout;
   const auto* w = reinterpret_cast<const std::uint8_t*>(task.panel);
   const auto* x = static_cast<const std::int8_t*>(task.activations);
-  const auto* scales = reinterpret_cast<const float*>(task.panel + layout.scales_offset);
-  const auto* zero_points = reinterpret_cast<const std::int32_t*>(task.panel + layout.zero_points_offset);
   const auto* bias = reinterpret_cast<const float*>(task.panel + layout.bias_offset);
   float sums[4 * kPanel] = {};
-  for (std::size_t g = 0; g < layout.groups; ++g) {
+  for (std::size_t g = 0; g < layout.groups; ++g, w += layout.parameter_bytes) {
     std::int32_t acc[4 * kPanel];
+    const std::size_t steps = g + 1 < layout.groups ? layout.group_steps : layout.last_group_steps;
+    const auto* scales = reinterpret_cast<const float*>(w + steps * kPanel * 4);
+    const auto* zero_points = reinterpret_cast<const std::int32_t*>(scales + kPanel);
     for (std::size_t r = 0; r < task.rows; ++r)
       for (std::size_t c = 0; c < kPanel; ++c)
-        acc[r * kPanel + c] =
-            task.row_starts[g * task.rows + r] * (layout.one_zero_point ? 1 : zero_points[g * kPanel + c]);
-    const std::size_t steps = g + 1 < layout.groups ? layout.group_steps : layout.last_group_steps;
+        acc[r * kPanel + c] = task.row_starts[g * task.rows + r] * (layout.one_zero_point ? 1 : zero_points[c]);
     for (std::size_t s = 0; s < steps; ++s, w += kPanel * 4, x += task.rows * 4 * kQuadsPerStep)
       add_step(w, x, task.rows, acc);
     for (std::size_t r = 0; r < task.rows; ++r)
       for (std::size_t c = 0; c < kPanel; ++c)
-        sums[r * kPanel + c] =
-            __builtin_fmaf(static_cast<float>(acc[r * kPanel + c]), scales[g * kPanel + c], sums[r * kPanel + c]);
+        sums[r * kPanel + c] = __builtin_fmaf(static_cast<float>(acc[r * kPanel + c]), scales[c], sums[r * kPanel + c]);
   }
   for (std::size_t r = 0; r < task.rows; ++r)
     for (std::size_t c = 0; c < task.columns; ++c) {

@@ -10,11 +10,6 @@ PARING_INLINE inline I32::Vec broadcast_quad(const std::int8_t* p) {
   return I32::set(value);
 }
 
-// Vector v of the two a panel that meet one quad of x.
-PARING_INLINE inline I32::Vec load_codes(const std::uint8_t* w, std::size_t next, int v) {
-  return I32::load(w + static_cast<std::size_t>(v / 2) * next + static_cast<std::size_t>(v % 2) * kWidth * 4);
-}
-
 template <int kRows, int kPanels>
 PARING_INLINE inline void add_quad(const I32::Vec (&columns)[2 * kPanels], const std::int8_t* x,
                                    Sums<kRows, 2 * kPanels>& acc) {
@@ -32,7 +27,7 @@ struct Bytes {
   PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x,
                                      Sums<kRows, 2 * kPanels>& acc) {
     I32::Vec columns[2 * kPanels];
-    unroll<2 * kPanels>([&](auto v) PARING_INLINE { columns[v] = load_codes(w, next, v); });
+    unroll<2 * kPanels>([&](auto v) PARING_INLINE { columns[v] = I32::load(vector_at(w, next, v)); });
     add_quad<kRows, kPanels>(columns, x, acc);
   }
 };
@@ -46,10 +41,12 @@ struct Nibbles {
                                      Sums<kRows, 2 * kPanels>& acc) {
     const I32::Vec nibbles = I32::set(0x0f0f0f0f);
     I32::Vec columns[2 * kPanels];
-    unroll<2 * kPanels>([&](auto v) PARING_INLINE { columns[v] = I32::bit_and(load_codes(w, next, v), nibbles); });
+    unroll<2 * kPanels>([&](auto v)
+                            PARING_INLINE { columns[v] = I32::bit_and(I32::load(vector_at(w, next, v)), nibbles); });
     add_quad<kRows, kPanels>(columns, x, acc);
-    unroll<2 * kPanels>(
-        [&](auto v) PARING_INLINE { columns[v] = I32::bit_and(I32::shift_right(load_codes(w, next, v), 4), nibbles); });
+    unroll<2 * kPanels>([&](auto v) PARING_INLINE {
+      columns[v] = I32::bit_and(I32::shift_right(I32::load(vector_at(w, next, v)), 4), nibbles);
+    });
     add_quad<kRows, kPanels>(columns, x + kRows * 4, acc);
   }
 };

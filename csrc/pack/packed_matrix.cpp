@@ -26,6 +26,13 @@ void interleave_nibbles(std::uint32_t* words, std::size_t count) {
   }
 }
 
+// Whether all zero points of a weight are the same.
+bool one_for_all(const QuantizedView& weight, std::size_t count) {
+  if (weight.zero_points == nullptr) return true;
+  const auto* end = weight.zero_points + count;
+  return std::all_of(weight.zero_points, end, [&](std::int8_t point) { return point == weight.zero_points[0]; });
+}
+
 void turn_signs(std::uint32_t* words, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) words[i] ^= 0x80808080;
 }
@@ -49,13 +56,12 @@ void PackedMatrix::allocate(std::size_t n, std::size_t k, std::size_t group_size
   layout_.group_steps = (group_size_ + pack.kr - 1) / pack.kr;
   layout_.last_group_steps = (last + pack.kr - 1) / pack.kr;
   panels_ = (n + pack.nr - 1) / pack.nr;
-  const std::size_t column_floats = std::size_t{4} * pack.nr;
-  const std::size_t steps = (layout_.groups - 1) * layout_.group_steps + layout_.last_group_steps;
-  const std::size_t parameters = pack.type == WeightType::kF32 ? 0 : layout_.groups * column_floats;
-  layout_.scales_offset = round_up(steps * pack.step_bytes(), kAlignment);
-  layout_.zero_points_offset = layout_.scales_offset + parameters;
-  layout_.bias_offset = layout_.zero_points_offset + parameters;
-  layout_.bytes = round_up(layout_.bias_offset + column_floats, kAlignment);
+  const std::size_t column_words = kWord * pack.nr;
+  layout_.parameter_bytes = pack.type == WeightType::kF32 ? 0
+                            : layout_.one_zero_point      ? column_words
+                                                          : 2 * column_words;
+  layout_.bias_offset = round_up(codes_end(layout_.groups - 1) + layout_.parameter_bytes, kAlignment);
+  layout_.bytes = round_up(layout_.bias_offset + column_words, kAlignment);
   bytes_ = AlignedBytes(panels_ * layout_.bytes, AlignedBytes::Fill::kNone);
 }
 
@@ -85,6 +91,11 @@ PackedMatrix::PackedMatrix(const GemmKernel& kernel, MatrixView<const float> wei
 PackedMatrix::PackedMatrix(const GemmKernel& kernel, const QuantizedView& weight, const float* bias)
     : kernel_(&kernel) {
   require(kernel.layout.type == type_for_bits(weight.bits), "kernel: expected one for codes of this width");
+  const std::size_t scales = weight.per_tensor ? 1 : weight.data.rows * group_count(weight.columns, weight.group_size);
+  layout_.one_zero_point = scales == 0 || one_for_all(weight, scales);
+  layout_.zero_point = offset_of(kernel.layout.type);
+  if (layout_.one_zero_point && weight.zero_points != nullptr && scales > 0)
+    layout_.zero_point += weight.zero_points[0];
   allocate(weight.data.rows, weight.columns, weight.group_size);
   parallel_ranges(panels_, 1, [&](std::size_t begin, std::size_t end) {
     std::vector<std::int8_t> codes;
@@ -102,13 +113,14 @@ void PackedMatrix::pack_code_panel(const QuantizedView& weight, std::size_t inde
   // Where a word of a row is a step of the panel, words only change places.
   const bool by_words = weight.bits == (nibbles ? 4 : 8) && (layout_.groups == 1 || group_size_ % pack.kr == 0);
   const std::size_t words = by_words ? k_ / pack.kr : 0;
-  if (words > 0) {
-    turn_words(weight.data.row(first), rows, words, weight.data.row_stride, panel(index), pack.nr * kWord);
-    auto* packed = reinterpret_cast<std::uint32_t*>(panel(index));
+  for (std::size_t g = 0, word = 0; word < words; ++g, word += layout_.group_steps) {
+    const std::size_t count = std::min(layout_.group_steps, words - word);
+    std::byte* group = panel(index) + group_start(g);
+    turn_words(weight.data.row(first) + word * kWord, rows, count, weight.data.row_stride, group, pack.nr * kWord);
     if (nibbles) {
-      interleave_nibbles(packed, words * pack.nr);
+      interleave_nibbles(reinterpret_cast<std::uint32_t*>(group), count * pack.nr);
     } else {
-      turn_signs(packed, words * pack.nr);
+      turn_signs(reinterpret_cast<std::uint32_t*>(group), count * pack.nr);
     }
   }
   if (words * pack.kr == k_) return;
@@ -122,26 +134,21 @@ void PackedMatrix::pack_code_panel(const QuantizedView& weight, std::size_t inde
 void PackedMatrix::pack_parameters(const QuantizedView& weight) {
   const std::size_t nr = panel_columns(), groups = layout_.groups;
   const int offset = offset_of(kernel_->layout.type);
-  layout_.one_zero_point = true;
-  one_zero_point_ = offset;
-  for (std::size_t row = 0; row < n_ && k_ > 0; ++row) {
-    auto* scales = reinterpret_cast<float*>(panel(row / nr) + layout_.scales_offset) + row % nr;
-    auto* zero_points = reinterpret_cast<std::int32_t*>(panel(row / nr) + layout_.zero_points_offset) + row % nr;
+  for (std::size_t row = 0; row < n_ && k_ > 0; ++row)
     for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t source = weight.per_tensor ? 0 : row * groups + g;
-      scales[g * nr] = weight.scales[source];
-      zero_points[g * nr] = offset + (weight.zero_points ? weight.zero_points[source] : 0);
-      if (row == 0 && g == 0) one_zero_point_ = zero_points[0];
-      layout_.one_zero_point = layout_.one_zero_point && zero_points[g * nr] == one_zero_point_;
+      auto* scales = reinterpret_cast<float*>(panel(row / nr) + codes_end(g));
+      scales[row % nr] = weight.scales[source];
+      if (!layout_.one_zero_point)
+        reinterpret_cast<std::int32_t*>(scales + nr)[row % nr] = offset + weight.zero_points[source];
     }
-  }
 }
 
-std::size_t PackedMatrix::code_offset(std::size_t p, std::size_t c, bool& high) const {
+std::size_t PackedMatrix::code_offset(std::size_t j, std::size_t c, bool& high) const {
   const PackLayout& pack = kernel_->layout;
-  const std::size_t step = p / pack.kr, within = p % pack.kr;
+  const std::size_t group = j / group_size_, step = j % group_size_ / pack.kr, within = j % group_size_ % pack.kr;
   high = within >= 4;
-  return step * pack.step_bytes() + c * 4 + within % 4;
+  return group_start(group) + step * pack.step_bytes() + c * kWord + within % 4;
 }
 
 // Columns from `from` on, which is a multiple of kr.
@@ -151,15 +158,16 @@ void PackedMatrix::pack_code_row(std::size_t row, const std::int8_t* codes, std:
   std::byte* start = panel(row / pack.nr);
   for (std::size_t j = from; j < k_; ++j) {
     bool high = false;
-    std::byte& byte = start[code_offset(padded_position(j), row % pack.nr, high)];
+    std::byte& byte = start[code_offset(j, row % pack.nr, high)];
     byte |= static_cast<std::byte>((codes[j] + offset) << (high ? 4 : 0));
   }
 }
 
 ColumnPlace PackedMatrix::place_of_column(std::size_t column) const {
   bool high = false;
-  const std::size_t offset = code_offset(padded_position(column), 0, high);
-  return {offset / 4 * 4, column / group_size_, static_cast<unsigned>(offset % 4 * 8 + (high ? 4 : 0))};
+  const std::size_t offset = code_offset(column, 0, high);
+  return {offset / kWord * kWord, codes_end(column / group_size_),
+          static_cast<unsigned>(offset % kWord * 8 + (high ? 4 : 0))};
 }
 
 std::vector<std::uint8_t> PackedMatrix::unpack_codes() const {
@@ -170,7 +178,7 @@ std::vector<std::uint8_t> PackedMatrix::unpack_codes() const {
     const auto* packed = reinterpret_cast<const std::uint8_t*>(panel(row / nr));
     for (std::size_t j = 0; j < k_; ++j) {
       bool high = false;
-      const std::uint8_t byte = packed[code_offset(padded_position(j), row % nr, high)];
+      const std::uint8_t byte = packed[code_offset(j, row % nr, high)];
       const int nibble = high ? byte >> 4 : byte & 15;
       codes[row * k_ + j] = static_cast<std::uint8_t>(kernel_->layout.type == WeightType::kU4 ? nibble : byte);
     }

@@ -1,5 +1,5 @@
 // A weight matrix (out_features n, in_features k) laid out for one kernel of gemm/kernel.h, with everything its output
-// needs in the same stream: per panel of nr columns [weights][scales][zero points][bias]. Immutable once built, so any
+// needs in the same stream. Immutable once built, so any
 // number of threads may read one. Lives in memory only: files hold the canonical forms.
 #pragma once
 
@@ -38,7 +38,6 @@ class PackedMatrix {
   std::size_t padded_k() const {
     return (layout_.groups - 1) * padded_group() + layout_.last_group_steps * kernel_->layout.kr;
   }
-  std::int32_t one_zero_point() const { return one_zero_point_; }  // if layout().one_zero_point
 
   const std::byte* panel(std::size_t index) const { return bytes_.data() + index * layout_.bytes; }
   const float* bias(std::size_t index) const {
@@ -58,15 +57,20 @@ class PackedMatrix {
   void pack_code_panel(const QuantizedView& weight, std::size_t index, std::vector<std::int8_t>& codes);
   void pack_code_row(std::size_t row, const std::int8_t* codes, std::size_t from);
   std::byte* panel(std::size_t index) { return bytes_.data() + index * layout_.bytes; }
-  // Byte offset in a panel, and whether the high nibble is meant, of padded k position `p` in column `c`.
-  std::size_t code_offset(std::size_t p, std::size_t c, bool& high) const;
-  // Padded position of column j.
-  std::size_t padded_position(std::size_t j) const { return j / group_size_ * padded_group() + j % group_size_; }
+  // Where group g starts in a panel, and where its codes end.
+  std::size_t group_start(std::size_t g) const {
+    return g * (layout_.group_steps * kernel_->layout.step_bytes() + layout_.parameter_bytes);
+  }
+  std::size_t codes_end(std::size_t g) const {
+    const std::size_t steps = g + 1 < layout_.groups ? layout_.group_steps : layout_.last_group_steps;
+    return group_start(g) + steps * kernel_->layout.step_bytes();
+  }
+  // Byte offset in a panel, and whether the high nibble is meant, of column j of the weight in column `c` of the panel.
+  std::size_t code_offset(std::size_t j, std::size_t c, bool& high) const;
 
   const GemmKernel* kernel_;
   std::size_t n_ = 0, k_ = 0, panels_ = 0, group_size_ = 0;
   PanelLayout layout_;
-  std::int32_t one_zero_point_ = 0;
   AlignedBytes bytes_;
 };
 
