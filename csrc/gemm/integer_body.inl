@@ -145,6 +145,10 @@ template <typename W, int kRows, int kPanels, bool kOneZeroPoint, bool kFar>
 [[gnu::noinline]] void tile(const paring::IntegerTask& t) {
   constexpr int kVectors = 2 * kPanels;
   alignas(kLine) float sums[kRows * kVectors * kWidth];
+  // Sums of groups stay in registers where there is room beside those of one group.
+  constexpr bool kKept = 2 * kRows * kVectors + 4 <= W::kRegisters;
+  F32::Vec kept[kRows][kVectors];
+  if constexpr (kKept) each_sum<kRows, kVectors>([&](auto r, auto v) PARING_INLINE { kept[r][v] = F32::set(0.0f); });
   const auto* w = reinterpret_cast<const std::uint8_t*>(t.panel);
   const auto* x = static_cast<const typename W::X*>(t.activations);
   const std::byte* ahead = t.ahead != nullptr ? t.ahead : t.panel;
@@ -162,9 +166,13 @@ template <typename W, int kRows, int kPanels, bool kOneZeroPoint, bool kFar>
       if constexpr (kFar) ask_for(vector_at(w, layout.bytes, v) + kFarBytes);
       const F32::Vec scale = floats_at(w, layout.bytes, v);
       unroll<kRows>([&](auto r) PARING_INLINE {
-        float* sum = sums + (r * kVectors + v) * kWidth;
-        const F32::Vec before = g == 0 ? F32::set(0.0f) : F32::load(sum);
-        F32::store(sum, F32::fma(I32::to_float(acc[r][v]), scale, before));
+        if constexpr (kKept) {
+          kept[r][v] = F32::fma(I32::to_float(acc[r][v]), scale, kept[r][v]);
+        } else {
+          float* sum = sums + (r * kVectors + v) * kWidth;
+          const F32::Vec before = g == 0 ? F32::set(0.0f) : F32::load(sum);
+          F32::store(sum, F32::fma(I32::to_float(acc[r][v]), scale, before));
+        }
       });
     });
     w += layout.parameter_bytes;
@@ -173,6 +181,9 @@ template <typename W, int kRows, int kPanels, bool kOneZeroPoint, bool kFar>
   start<kRows, kVectors, kOneZeroPoint>(t, layout.groups - 1, w + layout.last_group_steps * kStepBytes, acc);
   add_steps<W, kRows, kPanels, kFar>(t, layout.last_group_steps, w, x, ahead, acc);
   if (layout.groups > 1) {
+    if constexpr (kKept)
+      each_sum<kRows, kVectors>([&](auto r, auto v)
+                                    PARING_INLINE { F32::store(sums + (r * kVectors + v) * kWidth, kept[r][v]); });
     finish<W, kRows, kVectors, kOneZeroPoint, true>(t, w, acc, sums);
   } else {
     finish<W, kRows, kVectors, kOneZeroPoint, false>(t, w, acc, nullptr);
