@@ -56,33 +56,65 @@ void multiply_integers(const PackedActivations& activations, const PackedMatrix&
   });
 }
 
+// Steps of k that several tiles go through before the next ones: their part of a panel stays in a near cache meanwhile.
+constexpr std::size_t kFloatDepth = 1024;
+
+std::size_t depth_at_once(const PackedMatrix& w, std::size_t tiles) {
+  return tiles > 1 && w.k() > kFloatDepth ? kFloatDepth : std::max<std::size_t>(w.k(), 1);
+}
+
+// Between the blocks of k, sums lie in y; those of columns that y has not are made in one go at the end.
 void multiply_floats(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
                      Activation activation, MatrixView<float> y) {
-  const std::size_t tiles = activations.tiles(), nr = w.panel_columns();
-  const std::size_t tile_work = activations.first_row(1) * nr * w.k() + 1;
-  parallel_ranges(w.panels() * tiles, kFloatGrain / tile_work + 1, [&](std::size_t begin, std::size_t end) {
-    alignas(kAlignment) float sums[kMaxTileRows * kMaxPanelColumns];
-    FloatTask task{};
-    task.sums = sums;
-    task.steps = w.k();
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t panel = i / tiles, tile = i % tiles;
-      task.weights = reinterpret_cast<const float*>(w.panel(panel));
-      activations.tile(tile, task);
-      w.kernel().run_floats(task);
-      epilogue.run({.sums = sums,
-                    .sums_stride = nr,
-                    .rows = task.rows,
-                    .cols = std::min(nr, w.n() - panel * nr),
-                    .row_scales = nullptr,
-                    .bias = w.bias(panel),
-                    .exact_values = nullptr,
-                    .exact_weights = nullptr,
-                    .activation = activation,
-                    .y = y.row(activations.first_row(tile)) + panel * nr,
-                    .y_stride = y.row_stride});
-    }
-  });
+  const std::size_t tiles = activations.tiles(), nr = w.panel_columns(), depth = depth_at_once(w, tiles);
+  const std::size_t tile_work = activations.first_row(1) * nr * depth + 1;
+  const std::size_t ahead_step = std::min(kLine, (w.kernel().layout.step_bytes() + tiles - 1) / tiles);
+  for (std::size_t k = 0; k == 0 || k < w.k(); k += depth) {
+    const bool last = k + depth >= w.k();
+    parallel_ranges(w.panels() * tiles, kFloatGrain / tile_work + 1, [&](std::size_t begin, std::size_t end) {
+      alignas(kAlignment) float sums[kMaxTileRows * kMaxPanelColumns];
+      FloatTask task{};
+      for (std::size_t i = begin; i < end; ++i) {
+        const std::size_t panel = i / tiles, tile = i % tiles, columns = std::min(nr, w.n() - panel * nr);
+        const bool whole = columns == nr;
+        if (!whole && !last) continue;
+        const std::size_t from = whole ? k : 0;
+        const auto* weights = reinterpret_cast<const float*>(w.panel(panel)) + from * nr;
+        activations.tile(tile, task);
+        task.activations += from * task.rows;
+        task.weights = weights;
+        task.steps = last ? w.k() - from : depth;
+        task.goes_on = from > 0;
+        float* out = y.row(activations.first_row(tile)) + panel * nr;
+        task.sums = whole ? out : sums;
+        task.sums_stride = whole ? y.row_stride : nr;
+        const bool more = tiles > 1 && panel + 1 < w.panels();
+        task.ahead = more ? w.panel(panel + 1) + from * nr * sizeof(float) + tile * task.steps * ahead_step : nullptr;
+        task.ahead_step = more ? ahead_step : 0;
+        w.kernel().run_floats(task);
+        if (!last) continue;
+        epilogue.run({.sums = task.sums,
+                      .sums_stride = task.sums_stride,
+                      .rows = task.rows,
+                      .cols = columns,
+                      .row_scales = nullptr,
+                      .bias = w.bias(panel),
+                      .exact_values = nullptr,
+                      .exact_weights = nullptr,
+                      .activation = activation,
+                      .y = out,
+                      .y_stride = y.row_stride});
+      }
+    });
+  }
+}
+
+// Rows of x that are packed at a time: those parts of them that are in use together fit kBlockBytes.
+std::size_t rows_at_once(const PackedMatrix& w) {
+  const std::size_t mr = w.kernel().mr, per_row = std::max<std::size_t>(PackedActivations::bytes_per_row(w), 1);
+  const std::size_t part =
+      w.kernel().layout.type == WeightType::kF32 ? std::min(per_row, kFloatDepth * sizeof(float)) : per_row;
+  return std::max(round_up(kBlockBytes / part, mr), mr);
 }
 
 }  // namespace
@@ -94,9 +126,7 @@ void gemm(MatrixView<const float> x, const PackedMatrix& w, Activation activatio
   thread_local PackedActivations activations;
   const EpilogueKernel& epilogue = select(epilogue_kernels(), features);
   const bool floats = w.kernel().layout.type == WeightType::kF32;
-  const std::size_t mr = w.kernel().mr;
-  const std::size_t per_row = std::max<std::size_t>(PackedActivations::bytes_per_row(w), 1);
-  const std::size_t block = std::max(round_up(kBlockBytes / per_row, mr), mr);
+  const std::size_t block = rows_at_once(w);
   for (std::size_t row = 0; row < x.rows; row += block) {
     const std::size_t rows = std::min(block, x.rows - row);
     activations.pack(w, loops, {x.row(row), rows, x.cols, x.row_stride});

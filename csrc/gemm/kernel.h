@@ -9,7 +9,8 @@
 //           and y = fma(exact_value, exact_weight, fma(sum, row_scale, bias)) + 0 as in nn/epilogue.h.
 //           Exact: |x| <= 127, w and zero_point in 0 ... 255, up to kMaxGroup columns a group. acc starts from
 //           -zero_point * (sum of x); n of the x being negative, it never leaves +-127 * 255 * (kMaxGroup - n).
-//   f32     sums[r][c] is one chain of fused multiply-adds in ascending k, from 0; the epilogue is left to the caller.
+//   f32     sums[r][c] is one chain of fused multiply-adds in ascending k, from 0, which may be made in several calls;
+//           the epilogue is left to the caller.
 // Every row of the table gives the same bytes. Unsigned weights cost nothing (VPDPBUSD wants one unsigned side, and
 // widening them is a mask and a shift) and leave x signed, whose row sums correct for any zero point, per group too.
 //
@@ -89,11 +90,15 @@ struct IntegerTask {
 };
 
 struct FloatTask {
-  const float* weights;      // one panel
-  const float* activations;  // one tile, packed for exactly `rows` rows
+  const float* weights;      // one panel, or a block of its steps
+  const float* activations;  // one tile, packed for exactly `rows` rows, or a block of its steps
   std::size_t rows;          // 1 ... mr
   std::size_t steps;
-  float* sums;  // [rows][nr], written
+  float* sums;  // row r at sums + r * sums_stride; nr floats of each are written
+  std::size_t sums_stride;
+  bool goes_on;            // the chains start from what sums holds, not from 0
+  const std::byte* ahead;  // as in IntegerTask
+  std::size_t ahead_step;
 };
 
 struct GemmKernel {

@@ -54,6 +54,7 @@ void multiply_panel(const PackedRows& a, std::size_t first_tile, std::size_t las
   FloatTask task{};
   task.weights = panel;
   task.sums = sums;
+  task.sums_stride = nr;
   for (std::size_t block = 0; block < a.blocks(); ++block) {
     const std::size_t depth = a.block_depth(block);
     interleave_rows(b.block(block * kBlockDepth, depth, 0, b.cols).transposed(), nr, panel);
