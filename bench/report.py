@@ -1,4 +1,4 @@
-"""Measure every case of cases.py; write the tables of docs/performance.md and the short one in README.md.
+"""Measure the cases of cases.py but the linear layers; write their section of docs/performance.md, and the README's.
 
 ``python bench/report.py [--rounds N] [--processes N] [--only TEXT] [--write]``
 
@@ -19,26 +19,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
-README = ROOT / "README.md"
+from pages import PAGE, README, UNSET, microseconds, replace_between
+
+MARKS = (
+    "<!-- passes and sparse layers: written by bench/report.py -->",
+    "<!-- end of passes and sparse layers -->",
+)
 README_MARKS = ("<!-- numbers written by bench/report.py -->", "<!-- end of numbers -->")
 # What the README shows: group, name, column.
 README_ROWS = (
-    ("linear", "M=1 K=4096 N=4096", "int8 channel"),
-    ("linear", "M=256 K=4096 N=4096", "int8 channel"),
-    ("linear", "M=1 K=4096 N=4096", "int4 group 32"),
-    ("linear", "M=256 K=4096 N=4096", "int4 group 32"),
-    ("linear", "M=256 K=4096 N=4096", "float32"),
     ("sparse 90 %", "M=64 K=4096 N=4096", "float32 csr"),
     ("threshold", "4096x4096 float32", "out="),
     ("threshold", "4096x4096 float32", "fresh"),
     ("quantize int8 channel", "4096x4096 float32", "out="),
     ("quantize int8 channel", "4096x4096 float32", "fresh"),
 )
-UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 SLOT_SECONDS = 0.03  # a candidate repeats within its slot until this much has passed
 # OpenBLAS's threads spin for 2**28 cycles after a call and would take a core from whatever runs next.
 CALM_SECONDS = 0.15
@@ -85,7 +81,8 @@ def measure_process(threads: int, rounds: int, only: str) -> list[dict[str, obje
     rows: list[dict[str, object]] = []
     with paring.set_num_threads(threads), threadpool_limits(threads):
         for case in all_cases():
-            if only in case.group:
+            # bench/dense.py measures linear layers, beside stronger rivals.
+            if only in case.group and case.group != "linear":
                 case.check()
                 figures = measure(case.candidates, rounds)
                 rows.append({"group": case.group, "name": case.name, "threads": threads, "figures": figures})
@@ -129,16 +126,10 @@ def combine(results: list[list[dict]]) -> list[dict]:
     return rows
 
 
-def microseconds(seconds: float) -> str:
-    """Return a time with three digits."""
-    value = seconds * 1e6
-    return f"{value:,.0f} us" if value >= 100 else f"{value:.1f} us"
-
-
 def to_markdown(machine: dict[str, str], rows: list[dict], arguments: argparse.Namespace) -> str:
     """Return the page."""
     lines = [
-        "# Performance",
+        "## Passes over weights, and sparse layers",
         "",
         f"Written by `python bench/report.py --rounds {arguments.rounds} --processes {arguments.processes} "
         "--write`. Each cell: median time of a call, and how many times faster than NumPy doing the "
@@ -152,7 +143,7 @@ def to_markdown(machine: dict[str, str], rows: list[dict], arguments: argparse.N
     for group, threads in groups:
         members = [row for row in rows if (row["group"], row["threads"]) == (group, threads)]
         names = list(members[0]["figures"])
-        lines += [f"## {group}, {threads} thread{'s' if threads > 1 else ''}", ""]
+        lines += [f"### {group}, {threads} thread{'s' if threads > 1 else ''}", ""]
         lines += ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
         for row in members:
             cells = []
@@ -185,13 +176,6 @@ def to_readme(machine: dict[str, str], rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def replace_between(text: str, marks: tuple[str, str], block: str) -> str:
-    """Return ``text`` with what stands between the marks replaced."""
-    before, rest = text.split(marks[0])
-    _, after = rest.split(marks[1])
-    return f"{before}{marks[0]}\n{block}\n{marks[1]}{after}"
-
-
 def main() -> None:
     """Measure, print, and write the page if asked."""
     parser = argparse.ArgumentParser(
@@ -218,7 +202,7 @@ def main() -> None:
     page = to_markdown(machine, rows, arguments)
     print(page)
     if arguments.write:
-        PAGE.write_text(page)
+        PAGE.write_text(replace_between(PAGE.read_text(), MARKS, page))
         README.write_text(replace_between(README.read_text(), README_MARKS, to_readme(machine, rows)))
 
 

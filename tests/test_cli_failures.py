@@ -60,7 +60,7 @@ def run(capsys, *arguments):
         (["compare", "model.npz", "nope.npz"], r"nope\.npz: No such file or directory"),
         (["run", "nope.json", "--job", "0"], r"nope\.json: No such file or directory"),
         (["finish", "broken.safetensors"], r"broken\.safetensors: expected UTF-8"),
-        (["schema", "nope"], r"expected one of compare, compress, .*got 'nope'"),
+        (["schema", "nope"], r"expected one of bench kernels, compare, .*got 'nope'"),
     ],
 )
 def test_one_line_and_code_2(capsys, monkeypatch, tmp_path, weights, arguments, message):

@@ -18,20 +18,29 @@ using Lanes = std::int32_t __attribute__((vector_size(64)));
 using Counts = std::uint32_t __attribute__((vector_size(64)));
 constexpr std::size_t kLanes = sizeof(Lanes) / sizeof(std::int32_t);
 
-// Calls join(own, other) four times, so that every lane comes to hold what all sixteen lanes give together. `other` are
-// the lanes 8, 4, 2 and 1 further on.
+// Calls join(turn) four times, turn(v, out) being the lanes of v 8, 4, 2 and 1 further on: joining them one after the
+// other, every lane comes to hold what all sixteen give together. (Vectors go by reference: how they are returned
+// depends on the instruction set.)
 template <typename Join>
 void fold_lanes(const Join& join) {
-  join([](Lanes v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7); });
-  join([](Lanes v) { return __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11); });
-  join([](Lanes v) { return __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13); });
-  join([](Lanes v) { return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14); });
+  join([](const Lanes& v, Lanes& out) {
+    out = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  });
+  join([](const Lanes& v, Lanes& out) {
+    out = __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  });
+  join([](const Lanes& v, Lanes& out) {
+    out = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  });
+  join([](const Lanes& v, Lanes& out) {
+    out = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+  });
 }
 
 struct LargestTwo {
   Lanes first = {}, next = {};
 
-  void add(Lanes value) {
+  void add(const Lanes& value) {
     const Lanes lesser = value < first ? value : first;
     first = first > value ? first : value;
     next = next > lesser ? next : lesser;
@@ -39,9 +48,10 @@ struct LargestTwo {
   void add_floats(const float* from, std::size_t count) {
     Lanes magnitudes = {};
     __builtin_memcpy(&magnitudes, from, count * sizeof(float));
-    add(magnitudes & 0x7fffffff);
+    magnitudes &= 0x7fffffff;
+    add(magnitudes);
   }
-  void join(Lanes other_first, Lanes other_next) {
+  void join(const Lanes& other_first, const Lanes& other_next) {
     add(other_first);
     next = next > other_next ? next : other_next;
   }
@@ -57,7 +67,12 @@ void largest_two(const float* w, std::size_t n, std::uint32_t* largest, std::uin
   }
   for (; i < n; i += kLanes) even.add_floats(w + i, n - i < kLanes ? n - i : kLanes);
   even.join(odd.first, odd.next);
-  fold_lanes([&](const auto& turn) { even.join(turn(even.first), turn(even.next)); });
+  fold_lanes([&](const auto& turn) {
+    Lanes first, next;
+    turn(even.first, first);
+    turn(even.next, next);
+    even.join(first, next);
+  });
   *largest = static_cast<std::uint32_t>(even.first[0]);
   *second = static_cast<std::uint32_t>(even.next[0]);
 }
@@ -127,7 +142,11 @@ std::int32_t sum(const std::int8_t* codes, std::size_t n) {
   }
   std::int32_t total = 0;
   if (i > 0) {
-    fold_lanes([&](const auto& turn) { totals += turn(totals); });
+    fold_lanes([&](const auto& turn) {
+      Lanes others;
+      turn(totals, others);
+      totals += others;
+    });
     total = totals[0] - 128 * static_cast<std::int32_t>(i);
   }
   for (; i < n; ++i) total += codes[i];

@@ -14,7 +14,9 @@ struct I32 {
   static Vec sub(Vec a, Vec b) { return _mm512_sub_epi32(a, b); }
   static Vec mul(Vec a, Vec b) { return _mm512_mullo_epi32(a, b); }
   static Vec bit_and(Vec a, Vec b) { return _mm512_and_si512(a, b); }
-  static Vec shift_right(Vec a, unsigned bits) { return _mm512_srl_epi32(a, _mm_cvtsi32_si128(static_cast<int>(bits))); }
+  static Vec shift_right(Vec a, unsigned bits) {
+    return _mm512_srl_epi32(a, _mm_cvtsi32_si128(static_cast<int>(bits)));
+  }
   static F32::Vec to_float(Vec a) { return _mm512_cvtepi32_ps(a); }
 };
 
