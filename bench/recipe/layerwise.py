@@ -4,9 +4,9 @@
 
 The twelve feed-forward matrices of all-MiniLM-L6-v2 lose 80 % of their weights. `distill_layers` fits them to the
 original by least squares on 1,024 sentences; `distill` with the output of each of the six blocks as features then
-trains all but the embeddings for one pass over the encyclopedia and news texts that the package gensim ships. No label
-is used. The cosine of sentence embeddings to the original's is measured on news sentences and on film reviews of that
-package, neither of which was used; sentences and their order are other ones for each seed.
+trains all but the embeddings for three passes over the encyclopedia and news texts that the package gensim ships. No
+label is used. The cosine of sentence embeddings to the original's is measured on news sentences and on film reviews of
+that package, neither of which was used; sentences and their order are other ones for each seed.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def embed(model: Any, data: Tokens) -> np.ndarray:
 
 def main() -> None:
     arguments = parser(__doc__)
-    arguments.add_argument("--passes", type=int, default=1)
+    arguments.add_argument("--passes", type=int, default=3)
     options = arguments.parse_args()
     model, tokenizer, sentences, judges = load()
     state = model.state_dict()

@@ -180,7 +180,7 @@ def layerwise(documents: Sequence[dict[str, Any]]) -> str:
 
 The feed-forward layers of all-MiniLM-L6-v2 with {document["sparsity"]:.0%} of their weights gone; mean cosine of
 sentence embeddings to the original's, on sentences that were not used (`bench/recipe/layerwise.py`). Least squares on
-{document["fitted"]:,} sentences takes {seconds["fitted"]:.0f} s on one thread, {document["passes"]} pass over
+{document["fitted"]:,} sentences takes {seconds["fitted"]:.0f} s on one thread, {document["passes"]} passes over
 {document["sentences"]:,} sentences of an encyclopedia and news {seconds["trained"] / 60:.0f} min. No label is used.
 
 {table(header, rows)}"""
