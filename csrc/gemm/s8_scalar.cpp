@@ -1,6 +1,4 @@
 // The contract of kernel.h in plain loops; the other files must agree with it to the byte.
-#include <cstring>
-
 #include "gemm/kernel.h"
 
 namespace {
@@ -26,7 +24,7 @@ void add_step_u4(const std::uint8_t* w, const std::int8_t* x, std::size_t rows, 
 float exact_weight(const paring::IntegerTask& task, const paring::ColumnPlace& place, std::size_t c,
                    std::uint32_t mask) {
   std::uint32_t word;
-  std::memcpy(&word, task.panel + place.codes + c * 4, sizeof word);
+  __builtin_memcpy(&word, task.panel + place.codes + c * 4, sizeof word);
   const auto* scales = reinterpret_cast<const float*>(task.panel + place.scales);
   const auto* zero_points = reinterpret_cast<const std::int32_t*>(scales + kPanel);
   const std::int32_t zero_point = task.layout->one_zero_point ? task.layout->zero_point : zero_points[c];
