@@ -17,6 +17,7 @@ CLI_FOR_HELP = {
     "paring.cli",
     "paring.cli.app",
     "paring.cli.failures",
+    "paring.cli.bench_commands",
     "paring.cli.job_commands",
     "paring.cli.options",
 }
