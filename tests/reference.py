@@ -46,6 +46,20 @@ def quantize_rows(x):
     return codes, scale, exact, column
 
 
+def quantize_by(values, scale, zero_point):
+    """Return the int64 codes of values by one scale for all: QuantizeLinear to int8, where NaN becomes -128."""
+    with np.errstate(all="ignore"):
+        rounded = np.rint(np.asarray(values, F32) / F32(scale)).astype(np.float64)
+    return np.where(np.isnan(rounded), -128, (rounded + zero_point).clip(-128, 127)).astype(np.int64)
+
+
+def quantize_rows_by(x, scale, zero_point):
+    """Return what `quantize_rows` returns, of codes by one scale; rows with NaN or infinity have the scale NaN."""
+    finite = np.isfinite(x).all(axis=1)
+    codes = np.where(finite[:, None], quantize_by(x, scale, zero_point), 0)
+    return codes, np.where(finite, F32(scale), F32(np.nan)), np.zeros(len(x), F32), np.zeros(len(x), np.int64)
+
+
 def finish(sums, row_scale, bias):
     """Return the epilogue without an activation and the exact term: ``fma(sums, row_scale, bias)``."""
     row_scale = np.ones(len(sums), F32) if row_scale is None else row_scale
@@ -55,7 +69,12 @@ def finish(sums, row_scale, bias):
 
 def quantized_linear(x, codes, scale, zero_point, group_size, bias=None):
     """Return the integer layer on (n, k) codes with (n, groups) scale and zero point: exact sums, then float32."""
-    x_codes, row_scale, exact_value, exact_column = quantize_rows(x)
+    return integer_linear(quantize_rows(x), codes, scale, zero_point, group_size, bias)
+
+
+def integer_linear(rows, codes, scale, zero_point, group_size, bias=None):
+    """Return the same for rows that are quantized already (as `quantize_rows` gives them)."""
+    x_codes, row_scale, exact_value, exact_column = rows
     codes = np.asarray(codes, np.int64)
     n, k = codes.shape
     group_size = group_size or max(k, 1)

@@ -1,11 +1,14 @@
 #include <pybind11/stl.h>
 
+#include <limits>
 #include <memory>
+#include <utility>
 
 #include "bindings/arrays.h"
 #include "bindings/gemm_kernel.h"
 #include "bindings/kernel_list.h"
 #include "bindings/linear_arguments.h"
+#include "bindings/overlap.h"
 #include "bindings/registers.h"
 #include "gemm/gemm.h"
 
@@ -36,7 +39,55 @@ void run(const PackedMatrix& self, const py::array& x, py::array& out, const std
   const auto [input_view, output_view] = linear_views(x, out, self.k(), self.n());
   const Activation function = activation_named(activation);
   const py::gil_scoped_release release;
-  gemm(input_view, self, function, output_view);
+  gemm({input_view, {}, {}}, self, {.activation = function, .residual = {}, .values = output_view, .codes = {}});
+}
+
+using ScaleAndZeroPoint = std::pair<float, int>;
+
+StaticScale static_scale(const ScaleAndZeroPoint& given, const char* name) {
+  const auto [scale, zero_point] = given;
+  if (!(scale >= kSmallestNormal && scale <= std::numeric_limits<float>::max() && zero_point >= -128 &&
+        zero_point <= 127)) {
+    throw py::value_error(std::string(name) + ": expected a positive normal scale and a zero point in -128 ... 127");
+  }
+  return {scale, zero_point};
+}
+
+bool is_int8(const py::array& array) { return py::isinstance<py::array_t<std::int8_t>>(array); }
+
+// x and out are float32, or int8 where there is a scale for them.
+void run_scaled(const PackedMatrix& self, const py::array& x, py::array& out, const std::string& activation,
+                const std::optional<ScaleAndZeroPoint>& input_scale, const std::optional<py::array>& residual,
+                const std::optional<ScaleAndZeroPoint>& output_scale) {
+  LinearInput input;
+  LinearOutput output;
+  output.activation = activation_named(activation);
+  if ((input_scale || output_scale) && self.kernel().activations == ActivationLayout::kFloats)
+    throw py::value_error("input_scale, output_scale: this kernel computes in floats");
+  if (input_scale) input.scale = static_scale(*input_scale, "input_scale");
+  const bool codes_in = input.scale && is_int8(x);
+  if (codes_in) {
+    input.codes = input_matrix<std::int8_t>(x, "x");
+  } else {
+    input.values = input_matrix<float>(x, "x");
+  }
+  if (output_scale) {
+    output.scale = static_scale(*output_scale, "output_scale");
+    output.codes = output_matrix<std::int8_t>(out, "out");
+  } else {
+    output.values = output_matrix<float>(out, "out");
+  }
+  const std::size_t m = input.rows();
+  check_linear_shapes(x, out, m, codes_in ? input.codes.cols : input.values.cols, self.k(), self.n());
+  if (residual) {
+    output.residual = input_matrix<float>(*residual, "residual");
+    if (output.residual.rows != m || output.residual.cols != self.n())
+      throw py::value_error("residual: expected the shape of out, got " + shape_text(*residual));
+    check_no_overlap(out, "out", *residual, "residual");
+  }
+  check_no_overlap(out, "out", x, "x");
+  const py::gil_scoped_release release;
+  gemm(input, self, output);
 }
 
 }  // namespace
@@ -62,6 +113,8 @@ void register_gemm(py::module_& module) {
       .def_static("from_codes", &pack_codes, py::arg("data"), py::arg("scale"), py::arg("zero_point"), py::arg("bits"),
                   py::arg("columns"), py::arg("group_size"), py::arg("bias"), py::kw_only(), py::arg("kernel") = "")
       .def("run", &run, py::arg("x"), py::arg("out"), py::arg("activation"))
+      .def("run_scaled", &run_scaled, py::arg("x"), py::arg("out"), py::arg("activation"), py::kw_only(),
+           py::arg("input_scale") = py::none(), py::arg("residual") = py::none(), py::arg("output_scale") = py::none())
       .def("unpack_codes",
            [](const PackedMatrix& self) {
              auto out = new_matrix<std::uint8_t>(self.n(), self.k());

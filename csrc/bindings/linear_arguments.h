@@ -19,15 +19,21 @@ inline Activation activation_named(const std::string& name) {
   throw py::value_error("activation: expected relu, gelu, silu or nothing, got '" + name + "'");
 }
 
+// Throws ValueError unless x, which is (m, x_columns), and out are (m, k) and (m, n).
+inline void check_linear_shapes(const py::array& x, const py::array& out, std::size_t m, std::size_t x_columns,
+                                std::size_t k, std::size_t n) {
+  if (x_columns == k && static_cast<std::size_t>(out.shape(0)) == m && static_cast<std::size_t>(out.shape(1)) == n)
+    return;
+  throw py::value_error("x and out: expected (m, " + std::to_string(k) + ") and (m, " + std::to_string(n) + "), got " +
+                        shape_text(x) + " and " + shape_text(out));
+}
+
 // x (m, k) and out (m, n), which must not share memory (Python has checked; this guards the kernels).
 inline std::pair<MatrixView<const float>, MatrixView<float>> linear_views(const py::array& x, py::array& out,
                                                                           std::size_t k, std::size_t n) {
   const auto x_view = input_matrix<float>(x, "x");
   const auto out_view = output_matrix<float>(out, "out");
-  if (x_view.cols != k || out_view.cols != n || x_view.rows != out_view.rows) {
-    throw py::value_error("x and out: expected (m, " + std::to_string(k) + ") and (m, " + std::to_string(n) +
-                          "), got " + shape_text(x) + " and " + shape_text(out));
-  }
+  check_linear_shapes(x, out, x_view.rows, x_view.cols, k, n);
   const float *x_end = x_view.data + x_view.rows * k, *out_end = out_view.data + out_view.rows * n;
   if (x_view.data < out_end && out_view.data < x_end) throw py::value_error("out: overlaps x");
   return {x_view, out_view};

@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "pack/turn.h"
-#include "quantize/activation.h"
 #include "threads/pool.h"
 
 namespace paring {
@@ -18,6 +17,17 @@ void to_pairs(const std::int8_t* codes, std::size_t rows, std::size_t k, std::in
       const std::int16_t quad[4] = {from[0], from[2], from[1], from[3]};
       std::memcpy(out + (q * rows + r) * 4, quad, sizeof quad);
     }
+}
+
+// The codes of row `row` of x.
+QuantizedRow quantize_row(const LinearInput& x, std::size_t row, const QuantizeLoops& loops, std::size_t k,
+                          std::int8_t* codes) {
+  if (x.codes.data != nullptr) {
+    std::memcpy(codes, x.codes.row(row), k);
+    return {x.scale->scale, 0.0f, 0};
+  }
+  return x.scale ? quantize_static_row(loops, *x.scale, x.values.row(row), k, codes)
+                 : quantize_activation_row(loops, x.values.row(row), k, codes);
 }
 
 std::size_t value_bytes(ActivationLayout layout) {
@@ -41,8 +51,8 @@ std::size_t PackedActivations::first_row(std::size_t tile) const {
   return tile * size + (tile < larger ? tile : larger);
 }
 
-void PackedActivations::pack(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x) {
-  rows_ = x.rows;
+void PackedActivations::pack(const PackedMatrix& weight, const QuantizeLoops& loops, const LinearInput& x) {
+  rows_ = x.rows();
   tiles_ = (rows_ + weight.kernel().mr - 1) / weight.kernel().mr;
   row_bytes_ = bytes_per_row(weight);
   groups_ = weight.groups();
@@ -59,7 +69,7 @@ void PackedActivations::pack(const PackedMatrix& weight, const QuantizeLoops& lo
   parallel_ranges(tiles_, kGrainValues / tile_values + 1, [&](std::size_t begin, std::size_t end) {
     for (std::size_t tile = begin; tile < end; ++tile) {
       if (floats) {
-        pack_floats(weight, x, tile);
+        pack_floats(weight, x.values, tile);
       } else {
         pack_integers(weight, loops, x, tile);
       }
@@ -73,7 +83,7 @@ void PackedActivations::pack_floats(const PackedMatrix& weight, MatrixView<const
              rows * sizeof(float));
 }
 
-void PackedActivations::pack_integers(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x,
+void PackedActivations::pack_integers(const PackedMatrix& weight, const QuantizeLoops& loops, const LinearInput& x,
                                       std::size_t tile) {
   const std::size_t first = first_row(tile), rows = first_row(tile + 1) - first;
   const std::size_t k = weight.k(), padded_k = weight.padded_k(), groups = groups_;
@@ -89,8 +99,7 @@ void PackedActivations::pack_integers(const PackedMatrix& weight, const Quantize
   auto* starts = row_starts_.as<std::int32_t>() + first * groups;
   for (std::size_t r = 0; r < rows; ++r) {
     std::int8_t* row = codes + r * padded_k;
-    const QuantizedRow quantized =
-        quantize_activation_row(loops, x.row(first + r), k, padded_k == k ? row : unpadded.data());
+    const QuantizedRow quantized = quantize_row(x, first + r, loops, k, padded_k == k ? row : unpadded.data());
     scales[r] = quantized.scale;
     exact_values_.as<float>()[first + r] = quantized.exact_value;
     exact_places_.as<ColumnPlace>()[first + r] = weight.place_of_column(quantized.exact_column);

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/matrix_view.h"
+#include "gemm/gemm.h"
 #include "pack/packed_matrix.h"
 #include "quantize/loops.h"
 
@@ -13,7 +13,7 @@ namespace paring {
 class PackedActivations {
  public:
   // Packs these rows for this weight, on all threads. The memory is kept for the next call.
-  void pack(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x);
+  void pack(const PackedMatrix& weight, const QuantizeLoops& loops, const LinearInput& x);
 
   std::size_t tiles() const { return tiles_; }
   std::size_t first_row(std::size_t tile) const;  // of tile `tile`; first_row(tiles()) is the row count
@@ -25,8 +25,7 @@ class PackedActivations {
   static std::size_t bytes_per_row(const PackedMatrix& weight);
 
  private:
-  void pack_integers(const PackedMatrix& weight, const QuantizeLoops& loops, MatrixView<const float> x,
-                     std::size_t tile);
+  void pack_integers(const PackedMatrix& weight, const QuantizeLoops& loops, const LinearInput& x, std::size_t tile);
   void pack_floats(const PackedMatrix& weight, MatrixView<const float> x, std::size_t tile);
 
   std::size_t rows_ = 0, tiles_ = 0, row_bytes_ = 0, groups_ = 0;

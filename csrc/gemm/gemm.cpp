@@ -18,8 +18,21 @@ constexpr std::size_t kFloatGrain = std::size_t{1} << 18;
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 constexpr std::size_t kLine = 64;
 
+// What a tile still needs once its sums are floats, at row `row` and column `column` of the output.
+void finish_tile(const EpilogueKernel& epilogue, const QuantizeLoops& loops, const LinearOutput& y, float* tile,
+                 std::size_t stride, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
+  const bool adds = y.residual.data != nullptr;
+  if (adds || y.activation != Activation::kNone)
+    epilogue.activate({y.activation, adds ? y.residual.row(row) + column : nullptr, y.residual.row_stride, tile, stride,
+                       rows, columns});
+  if (y.codes.data == nullptr) return;
+  for (std::size_t r = 0; r < rows; ++r)
+    loops.quantize(tile + r * stride, columns, {y.scale.scale, 0.0f, y.scale.zero_point, -128, 127},
+                   y.codes.row(row + r) + column);
+}
+
 void multiply_integers(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
-                       Activation activation, MatrixView<float> y) {
+                       const QuantizeLoops& loops, const LinearOutput& y) {
   const GemmKernel& kernel = w.kernel();
   const std::size_t nr = w.panel_columns(), tiles = activations.tiles();
   const std::size_t rows = activations.first_row(1);
@@ -31,16 +44,19 @@ void multiply_integers(const PackedActivations& activations, const PackedMatrix&
   const std::size_t ahead_step = std::min(kLine, (kernel.layout.step_bytes() + tiles - 1) / tiles);
   // Panel by panel, so that a panel is read from memory once while the tiles of the block pass over it.
   parallel_ranges(units * tiles, kIntegerGrain / work + 1, [&](std::size_t begin, std::size_t end) {
+    alignas(kAlignment) float values[kMaxTileRows * 2 * kMaxPanelColumns];  // of a tile that becomes codes
+    const bool codes = y.codes.data != nullptr;
     IntegerTask task{};
     task.layout = &w.layout();
     task.far = w.nbytes() > kFarBytes;
-    task.y_stride = y.row_stride;
+    task.y_stride = codes ? panels * nr : y.values.row_stride;
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t panel = i / tiles * panels, tile = i % tiles;
       task.panel = w.panel(panel);
       task.panels = std::min(panels, w.panels() - panel);
       task.columns = std::min(task.panels * nr, w.n() - panel * nr);
-      task.y = y.row(activations.first_row(tile)) + panel * nr;
+      const std::size_t row = activations.first_row(tile);
+      task.y = codes ? values : y.values.row(row) + panel * nr;
       if (tiles > 1 && panel + 1 < w.panels()) {
         task.ahead = w.panel(panel + 1) + tile * steps * ahead_step;
         task.ahead_step = ahead_step;
@@ -50,8 +66,7 @@ void multiply_integers(const PackedActivations& activations, const PackedMatrix&
       }
       activations.tile(tile, task);
       kernel.run_integers(task);
-      if (activation != Activation::kNone)
-        epilogue.activate({activation, task.y, y.row_stride, task.rows, task.columns});
+      finish_tile(epilogue, loops, y, task.y, task.y_stride, row, panel * nr, task.rows, task.columns);
     }
   });
 }
@@ -65,7 +80,9 @@ std::size_t depth_at_once(const PackedMatrix& w, std::size_t tiles) {
 
 // Between the blocks of k, sums lie in y; those of columns that y has not are made in one go at the end.
 void multiply_floats(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
-                     Activation activation, MatrixView<float> y) {
+                     const QuantizeLoops& loops, const LinearOutput& output) {
+  const MatrixView<float>& y = output.values;
+  const bool adds = output.residual.data != nullptr;
   const std::size_t tiles = activations.tiles(), nr = w.panel_columns(), depth = depth_at_once(w, tiles);
   const std::size_t tile_work = activations.first_row(1) * nr * depth + 1;
   const std::size_t ahead_step = std::min(kLine, (w.kernel().layout.step_bytes() + tiles - 1) / tiles);
@@ -101,9 +118,12 @@ void multiply_floats(const PackedActivations& activations, const PackedMatrix& w
                       .bias = w.bias(panel),
                       .exact_values = nullptr,
                       .exact_weights = nullptr,
-                      .activation = activation,
+                      .activation = adds ? Activation::kNone : output.activation,
                       .y = out,
                       .y_stride = y.row_stride});
+        if (adds)
+          finish_tile(epilogue, loops, output, out, y.row_stride, activations.first_row(tile), panel * nr, task.rows,
+                      columns);
       }
     });
   }
@@ -117,24 +137,38 @@ std::size_t rows_at_once(const PackedMatrix& w) {
   return std::max(round_up(kBlockBytes / part, mr), mr);
 }
 
+template <typename T>
+MatrixView<T> rows_of(const MatrixView<T>& view, std::size_t begin, std::size_t count) {
+  return view.data == nullptr ? view : MatrixView<T>{view.row(begin), count, view.cols, view.row_stride};
+}
+
 }  // namespace
 
-void gemm(MatrixView<const float> x, const PackedMatrix& w, Activation activation, MatrixView<float> y) {
-  if (x.rows == 0 || w.n() == 0) return;
+LinearInput LinearInput::part(std::size_t begin, std::size_t count) const {
+  return {rows_of(values, begin, count), rows_of(codes, begin, count), scale};
+}
+
+LinearOutput LinearOutput::part(std::size_t begin, std::size_t count) const {
+  return {activation, rows_of(residual, begin, count), rows_of(values, begin, count), rows_of(codes, begin, count),
+          scale};
+}
+
+void gemm(const LinearInput& x, const PackedMatrix& w, const LinearOutput& y) {
+  const std::size_t m = x.rows();
+  if (m == 0 || w.n() == 0) return;
   const FeatureSet features = w.kernel().needs;
   const QuantizeLoops& loops = select(quantize_loops(), features);
   thread_local PackedActivations activations;
   const EpilogueKernel& epilogue = select(epilogue_kernels(), features);
   const bool floats = w.kernel().layout.type == WeightType::kF32;
   const std::size_t block = rows_at_once(w);
-  for (std::size_t row = 0; row < x.rows; row += block) {
-    const std::size_t rows = std::min(block, x.rows - row);
-    activations.pack(w, loops, {x.row(row), rows, x.cols, x.row_stride});
-    const MatrixView<float> to{y.row(row), rows, y.cols, y.row_stride};
+  for (std::size_t row = 0; row < m; row += block) {
+    const std::size_t rows = std::min(block, m - row);
+    activations.pack(w, loops, x.part(row, rows));
     if (floats) {
-      multiply_floats(activations, w, epilogue, activation, to);
+      multiply_floats(activations, w, epilogue, loops, y.part(row, rows));
     } else {
-      multiply_integers(activations, w, epilogue, activation, to);
+      multiply_integers(activations, w, epilogue, loops, y.part(row, rows));
     }
   }
 }

@@ -2,13 +2,14 @@
 //
 // A micro-kernel multiplies a tile of up to `mr` rows of x with one panel of `nr` rows of w (columns of y), over the
 // whole of k. Two kinds, by what the panel holds:
-//   u8, u4  x was quantized per row to int8 in -127..127 (quantize/activation.h); w holds unsigned codes
+//   u8, u4  x was quantized to int8 (quantize/activation.h); w holds unsigned codes
 //           with a zero point per (group, column).
 //           For each group of k: acc = sum x * (w - zero_point) (int32, exact), then
 //             sum = fma(float(acc), scale, sum), groups in ascending order, from 0;
 //           and y = fma(exact_value, exact_weight, fma(sum, row_scale, bias)) + 0 as in nn/epilogue.h.
-//           Exact: |x| <= 127, w and zero_point in 0 ... 255, up to kMaxGroup columns a group. acc starts from
-//           -zero_point * (sum of x); n of the x being negative, it never leaves +-127 * 255 * (kMaxGroup - n).
+//           Exact: |x| <= 128, w and zero_point in 0 ... 255, up to kMaxGroup columns a group. acc starts from
+//           -zero_point * (sum of x); each x then adds x * w, so what is left of the start and what was added stay
+//           within 128 * 255 * kMaxGroup, which is below 2**31.
 //   f32     sums[r][c] is one chain of fused multiply-adds in ascending k, from 0, which may be made in several calls;
 //           the epilogue is left to the caller.
 // Every row of the table gives the same bytes. Unsigned weights cost nothing (VPDPBUSD wants one unsigned side, and

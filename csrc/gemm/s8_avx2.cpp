@@ -22,7 +22,7 @@ struct Bytes {
       const __m256i bytes = I32::load(vector_at(w, next, v));
       const __m256i even = _mm256_and_si256(bytes, _mm256_set1_epi16(0x00ff)), odd = _mm256_srli_epi16(bytes, 8);
       unroll<kRows>([&](auto r) PARING_INLINE {
-        // |sum of two products| <= 2 * 127 * 255: exact in 32 bits.
+        // |sum of two products| <= 2 * 128 * 255: exact in 32 bits.
         acc[r][v] = _mm256_add_epi32(acc[r][v], _mm256_madd_epi16(even, broadcast_i32(x + r * 4)));
         acc[r][v] = _mm256_add_epi32(acc[r][v], _mm256_madd_epi16(odd, broadcast_i32(x + r * 4 + 2)));
       });
@@ -43,7 +43,7 @@ struct Nibbles {
       const __m256i low = _mm256_and_si256(bytes, nibbles);
       const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibbles);
       unroll<kRows>([&](auto r) PARING_INLINE {
-        // Four products of at most 15 * 127 a lane: 7620 in magnitude, far from saturation at 32767.
+        // Four products of at most 15 * 128 a lane: 7680 in magnitude, far from saturation at 32767.
         const __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(low, broadcast_i32(x + r * 4)),
                                                _mm256_maddubs_epi16(high, broadcast_i32(x + (kRows + r) * 4)));
         acc[r][v] = _mm256_add_epi32(acc[r][v], _mm256_madd_epi16(pairs, ones));

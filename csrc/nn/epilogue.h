@@ -29,9 +29,11 @@ struct EpilogueTask {
   std::size_t y_stride;
 };
 
-// Applies an activation to rows of y in place, for kernels that do the rest themselves.
+// y = activation(y + residual) in place, for kernels that do the rest themselves.
 struct ActivationTask {
   Activation activation;
+  const float* residual;  // row r at residual + r * residual_stride, or null for none; not y
+  std::size_t residual_stride;
   float* y;  // row r at y + r * y_stride
   std::size_t y_stride;
   std::size_t rows;

@@ -50,27 +50,40 @@ void finish(const paring::EpilogueTask& task) {
   }
 }
 
-template <paring::Activation kActivation>
+template <paring::Activation kActivation, bool kResidual>
 void activate_rows(const paring::ActivationTask& task) {
   for (std::size_t r = 0; r < task.rows; ++r) {
     float* y = task.y + r * task.y_stride;
+    const float* residual = kResidual ? task.residual + r * task.residual_stride : nullptr;
+    const auto change = [](float* to, const float* added) {
+      F32::Vec v = F32::load(to);
+      if constexpr (kResidual) v = F32::add(v, F32::load(added));
+      F32::store(to, activate<kActivation>(v));
+    };
     std::size_t c = 0;
-    for (; c + F32::kWidth <= task.cols; c += F32::kWidth) F32::store(y + c, activate<kActivation>(F32::load(y + c)));
+    for (; c + F32::kWidth <= task.cols; c += F32::kWidth) change(y + c, kResidual ? residual + c : nullptr);
     if (c < task.cols) {
-      float last[F32::kWidth] = {};
+      float last[F32::kWidth] = {}, added[F32::kWidth] = {};
       for (std::size_t i = 0; c + i < task.cols; ++i) last[i] = y[c + i];
-      F32::store(last, activate<kActivation>(F32::load(last)));
+      for (std::size_t i = 0; kResidual && c + i < task.cols; ++i) added[i] = residual[c + i];
+      change(last, added);
       for (std::size_t i = 0; c + i < task.cols; ++i) y[c + i] = last[i];
     }
   }
 }
 
+template <paring::Activation kActivation>
+void activate_kind(const paring::ActivationTask& task) {
+  if (task.residual != nullptr) return activate_rows<kActivation, true>(task);
+  if constexpr (kActivation != paring::Activation::kNone) activate_rows<kActivation, false>(task);
+}
+
 void activate(const paring::ActivationTask& task) {
   switch (task.activation) {
-    case paring::Activation::kNone: return;
-    case paring::Activation::kRelu: return activate_rows<paring::Activation::kRelu>(task);
-    case paring::Activation::kGelu: return activate_rows<paring::Activation::kGelu>(task);
-    case paring::Activation::kSilu: return activate_rows<paring::Activation::kSilu>(task);
+    case paring::Activation::kNone: return activate_kind<paring::Activation::kNone>(task);
+    case paring::Activation::kRelu: return activate_kind<paring::Activation::kRelu>(task);
+    case paring::Activation::kGelu: return activate_kind<paring::Activation::kGelu>(task);
+    case paring::Activation::kSilu: return activate_kind<paring::Activation::kSilu>(task);
   }
 }
 

@@ -40,4 +40,14 @@ QuantizedRow quantize_activation_row(const QuantizeLoops& loops, const float* x,
   return {scale, x[column], column};
 }
 
+QuantizedRow quantize_static_row(const QuantizeLoops& loops, StaticScale scale, const float* x, std::size_t n,
+                                 std::int8_t* codes) {
+  if (loops.abs_max_bits(x, n) >= kInfinityBits) {
+    std::memset(codes, 0, n);
+    return {std::numeric_limits<float>::quiet_NaN(), 0.0f, 0};
+  }
+  loops.quantize(x, n, {scale.scale, 0.0f, scale.zero_point, -128, 127}, codes);
+  return {scale.scale, 0.0f, 0};
+}
+
 }  // namespace paring

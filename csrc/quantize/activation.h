@@ -25,6 +25,18 @@ struct QuantizedRow {
   std::size_t exact_column;  // 0 for an empty row
 };
 
+// One scale for all rows, known before they come (post-training calibration, or an int8 input): the rule of ONNX's
+// QuantizeLinear, code = clamp(round_half_even(x / scale) + zero_point, -128, 127). No value is kept apart. The zero
+// point is a matter of the bias: sum (code - zero_point) * w = sum code * w - zero_point * sum w.
+struct StaticScale {
+  float scale;  // normal, positive, finite
+  std::int32_t zero_point;
+};
+
+// A row with NaN or infinity as above.
+QuantizedRow quantize_static_row(const QuantizeLoops& loops, StaticScale scale, const float* x, std::size_t n,
+                                 std::int8_t* codes);
+
 QuantizedRow quantize_activation_row(const QuantizeLoops& loops, const float* x, std::size_t n, std::int8_t* codes);
 
 }  // namespace paring

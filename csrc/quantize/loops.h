@@ -36,7 +36,7 @@ struct QuantizeLoops {
   // Smallest and largest w as keys in the order of float_key (below): NaN sorts outside infinity on either side.
   void (*range_keys)(const float* w, std::size_t n, std::int32_t* smallest, std::int32_t* largest);
 
-  // Finite w only. scale is not 0.
+  // scale is not 0. NaN becomes the lowest code, infinities the ends.
   void (*quantize)(const float* w, std::size_t n, CodeRule rule, std::int8_t* codes);
 
   // round_half_even(w * inverse), of products within -127.5 ... 127.5; what others become is not defined.

@@ -107,8 +107,8 @@ void quantize(const float* w, std::size_t n, paring::CodeRule rule, std::int8_t*
   const float magic = 12582912.0f;
   for (std::size_t i = 0; i < n; ++i) {
     float v = w[i] / scale + before;
-    v = v < low ? low : v;
-    v = v > high ? high : v;
+    v = v > low ? v : low;  // low for NaN
+    v = v < high ? v : high;
     codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(bits_of(v + magic)) + rule.after);
   }
 }

@@ -14,6 +14,7 @@ from .compression.sparsity import sparsify
 from .errors import FormatError
 from .formats import Limits, read, write
 from .jobs import compress_file
+from .runtime.activation_scale import ActivationScale
 from .runtime.kernels import kernel_info
 from .runtime.linear import PackedLinear
 from .runtime.threads import set_num_threads
@@ -38,6 +39,7 @@ _LATER = {
 _LATER_PACKAGES = ("graph", "nn", "training")
 
 __all__ = [
+    "ActivationScale",
     "Compressed",
     "FormatError",
     "Limits",

@@ -280,6 +280,16 @@ class PackedMatrix:
         kernel: str = "",
     ) -> PackedMatrix: ...
     def run(self, x: F32, out: F32, activation: str) -> None: ...
+    def run_scaled(
+        self,
+        x: F32 | I8,
+        out: F32 | I8,
+        activation: str,
+        *,
+        input_scale: tuple[float, int] | None = None,
+        residual: F32 | None = None,
+        output_scale: tuple[float, int] | None = None,
+    ) -> None: ...
     def unpack_codes(self) -> U8: ...
     def unpack_floats(self) -> F32: ...
     @property

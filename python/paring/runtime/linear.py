@@ -10,6 +10,8 @@ import numpy.typing as npt
 from .. import _core
 from ..compression.floats import as_float32, check_floats, explain_not_finite
 from ..weights import QuantizedWeight, SparseWeight, Weight
+from .activation_scale import ActivationScale, bias_with_zero_point
+from .layer_arrays import as_matrix, check_out, check_residual
 
 __all__ = ["ActivationName", "PackedLinear"]
 
@@ -18,7 +20,7 @@ ACTIVATIONS = ("relu", "gelu", "silu")
 
 
 class PackedLinear:
-    """``y = activation(x @ weight.T + bias)``, float32 in and out.
+    """``y = activation(x @ weight.T + bias)``, float32 in and out; int8 where there are scales for that.
 
     The weight is laid out once for the kernel in use; the layer never changes afterwards, releases the GIL while it
     runs, and may be used from many threads at once. Its answer is the same to the byte on every CPU, with any number
@@ -36,11 +38,17 @@ class PackedLinear:
         ``(out_features,)``, any float dtype.
     activation : {"relu", "gelu", "silu"}, optional
         Applied to the sum. "gelu" is the exact (erf) form.
+    input_scale : ActivationScale, optional
+        For a quantized weight: one scale for all of ``x`` instead of one a row. ``x`` may then come as int8 codes of
+        that scale, from a layer that gives them.
+    output_scale : ActivationScale, optional
+        For a quantized weight: the layer gives int8 codes of that scale, for the next layer.
 
     Attributes
     ----------
     in_features, out_features : int
     activation : str or None
+    input_scale, output_scale : ActivationScale or None
     kernel : str
         Name of the kernel in use (see `paring.kernel_info`).
     nbytes : int
@@ -49,12 +57,14 @@ class PackedLinear:
     Raises
     ------
     TypeError, ValueError
-        If the weight is not a matrix of numbers, holds NaN or infinity, or the bias does not fit.
+        If the weight is not a matrix of numbers, holds NaN or infinity, the bias does not fit, or there are scales
+        and the weight is not quantized.
 
     Notes
     -----
     A row of ``x`` that holds NaN or infinity gives a row of NaN through a quantized weight; through a float weight it
-    follows IEEE arithmetic. Quantized layers take up to 65,536 input features a scale.
+    follows IEEE arithmetic. Where the output is int8, NaN becomes -128. Quantized layers take up to 65,536 input
+    features a scale.
 
     Examples
     --------
@@ -63,21 +73,35 @@ class PackedLinear:
     >>> layer = paring.PackedLinear(weight, bias=np.array([0.0, 1.0], np.float32), activation="relu")
     >>> layer(np.array([[2.0, 3.0]], np.float32))
     array([[ 0., 14.]], dtype=float32)
+
+    Two layers that hand int8 on:
+
+    >>> between = paring.ActivationScale(0.125)
+    >>> first = paring.PackedLinear(paring.quantize(weight), output_scale=between)
+    >>> second = paring.PackedLinear(paring.quantize(weight), input_scale=between)
+    >>> codes = first(np.array([[2.0, 3.0]], np.float32))
+    >>> codes
+    array([[-32, 104]], dtype=int8)
+    >>> second(codes)
+    array([[-30.031496,  49.984253]], dtype=float32)
     """
 
-    __slots__ = ("_packed", "activation", "in_features", "out_features")
+    __slots__ = ("_packed", "activation", "in_features", "input_scale", "out_features", "output_scale")
 
     def __init__(
         self,
         weight: Weight,
         bias: npt.NDArray[Any] | None = None,
         activation: ActivationName | None = None,
+        *,
+        input_scale: ActivationScale | None = None,
+        output_scale: ActivationScale | None = None,
     ) -> None:
         if activation is not None and activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation: expected one of {', '.join(ACTIVATIONS)} or None, got {activation!r}"
             )
-        self.activation = activation
+        self.activation, self.input_scale, self.output_scale = activation, input_scale, output_scale
         if not isinstance(weight, QuantizedWeight | SparseWeight):
             weight = _float_matrix(weight, "weight")
         if len(weight.shape) != 2:
@@ -90,7 +114,24 @@ class PackedLinear:
             self.out_features, self.in_features = weight.rows, weight.columns
         else:
             self.out_features, self.in_features = weight.shape
-        self._packed = _pack(weight, self._bias(bias))
+        self._require_scales(weight)
+        checked = self._bias(bias)
+        if input_scale is not None and isinstance(weight, QuantizedWeight):
+            checked = bias_with_zero_point(weight, checked, input_scale)
+        self._packed = _pack(weight, checked)
+
+    def _require_scales(self, weight: Weight) -> None:
+        for name in ("input_scale", "output_scale"):
+            scale = getattr(self, name)
+            if scale is None:
+                continue
+            if not isinstance(scale, ActivationScale):
+                raise TypeError(f"{name}: expected a paring.ActivationScale, got {type(scale).__name__}")
+            if not isinstance(weight, QuantizedWeight):
+                raise ValueError(
+                    f"{name}: expected a quantized weight beside it, got {_kind_of(weight)}; int8 activations meet "
+                    "integer weights only"
+                )
 
     def _bias(self, bias: npt.NDArray[Any] | None) -> npt.NDArray[np.float32] | None:
         if bias is None:
@@ -101,27 +142,36 @@ class PackedLinear:
         return array
 
     def __call__(
-        self, x: npt.NDArray[np.float32], out: npt.NDArray[np.float32] | None = None
-    ) -> npt.NDArray[np.float32]:
+        self,
+        x: npt.NDArray[Any],
+        out: npt.NDArray[Any] | None = None,
+        *,
+        residual: npt.NDArray[np.float32] | None = None,
+    ) -> npt.NDArray[Any]:
         """Run the layer.
 
         Parameters
         ----------
         x : ndarray
-            ``float32 (..., in_features)``.
+            ``float32 (..., in_features)``; with an `input_scale` also ``int8``, its codes.
         out : ndarray, optional
-            ``float32 (..., out_features)``, C-contiguous, not overlapping ``x``; written and returned.
+            ``float32 (..., out_features)``, or ``int8`` with an `output_scale`. C-contiguous, not overlapping ``x`` or
+            ``residual``; written and returned.
+        residual : ndarray, optional
+            ``float32 (..., out_features)``, added before the activation. Not for sparse weights.
 
         Returns
         -------
         ndarray
-            ``float32 (..., out_features)``.
+            ``float32 (..., out_features)``, or ``int8`` with an `output_scale`.
 
         Raises
         ------
         TypeError, ValueError
-            If ``x`` or ``out`` is of another dtype or shape, or they overlap.
+            If an array is of another dtype or shape, or they overlap.
         """
+        if residual is not None or self.input_scale is not None or self.output_scale is not None:
+            return self._run_scaled(x, out, residual)
         if type(x) is np.ndarray and x.ndim == 2:
             result = np.empty((len(x), self.out_features), np.float32) if out is None else out
             try:  # what is there refuses all that is explained below, and a small layer takes less than the checks
@@ -130,25 +180,49 @@ class PackedLinear:
                 pass
             else:
                 return result
-        if not isinstance(x, np.ndarray) or x.dtype != np.float32:
+        out, rows = self._prepared(x, out)
+        self._packed.run(
+            as_matrix(x, rows, self.in_features), out.reshape(rows, self.out_features), self.activation or ""
+        )
+        return out
+
+    def _run_scaled(
+        self, x: npt.NDArray[Any], out: npt.NDArray[Any] | None, residual: npt.NDArray[np.float32] | None
+    ) -> npt.NDArray[Any]:
+        if not isinstance(self._packed, _core.PackedMatrix):
+            raise ValueError("residual: a sparse layer adds none; add it to what the layer gives")
+        out, rows = self._prepared(x, out)
+        if residual is not None:
+            check_residual(residual, out)
+        self._packed.run_scaled(
+            as_matrix(x, rows, self.in_features),
+            out.reshape(rows, self.out_features),
+            self.activation or "",
+            input_scale=_pair(self.input_scale),
+            residual=None if residual is None else as_matrix(residual, rows, self.out_features),
+            output_scale=_pair(self.output_scale),
+        )
+        return out
+
+    def _prepared(self, x: npt.NDArray[Any], out: npt.NDArray[Any] | None) -> tuple[npt.NDArray[Any], int]:
+        """Return the output, made where there is none, and how many rows there are."""
+        codes = isinstance(x, np.ndarray) and x.dtype == np.int8 and self.input_scale is not None
+        if not isinstance(x, np.ndarray) or (x.dtype != np.float32 and not codes):
             kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+            also = "" if self.input_scale is None else " or int8"
             raise TypeError(
-                f"x: expected a float32 array, got {kind}; convert it with np.asarray(x, np.float32)"
+                f"x: expected a float32{also} array, got {kind}; convert it with np.asarray(x, np.float32)"
             )
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"x: expected shape (..., {self.in_features}), got {x.shape}")
         shape = (*x.shape[:-1], self.out_features)
+        dtype = np.dtype(np.float32 if self.output_scale is None else np.int8)
         if out is None:
-            out = np.empty(shape, np.float32)
+            out = np.empty(shape, dtype)
         else:
-            _check_out(out, shape, x)
+            check_out(out, shape, dtype, x)
         rows = x.size // self.in_features if self.in_features else out.size // max(self.out_features, 1)
-        self._packed.run(
-            np.require(x, requirements=["C", "A"]).reshape(rows, self.in_features),
-            out.reshape(rows, self.out_features),
-            self.activation or "",
-        )
-        return out
+        return out, rows
 
     @property
     def kernel(self) -> str:
@@ -196,13 +270,9 @@ def _pack(
     return _core.PackedMatrix.from_floats(weight, bias)
 
 
-def _check_out(out: npt.NDArray[np.float32], shape: tuple[int, ...], x: npt.NDArray[np.float32]) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype != np.float32:
-        kind = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
-        raise TypeError(f"out: expected a float32 array, got {kind}")
-    if out.shape != shape:
-        raise ValueError(f"out: expected shape {shape}, got {out.shape}")
-    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
-        raise ValueError("out: expected a C-contiguous, aligned, writeable array")
-    if np.may_share_memory(out, x):
-        raise ValueError("out: overlaps x; pass memory of its own")
+def _pair(scale: ActivationScale | None) -> tuple[float, int] | None:
+    return None if scale is None else (scale.scale, scale.zero_point)
+
+
+def _kind_of(weight: Weight) -> str:
+    return f"{weight.dtype} numbers" if isinstance(weight, np.ndarray) else "a sparse one"
