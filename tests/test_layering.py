@@ -38,7 +38,7 @@ FOLDERS = [
     {"threads"},
     {"differences", "nn", "optimizers", "probes", "prune", "quantize", "windows"},
     {"gemm", "pack", "sparse"},
-    {"products"},
+    {"convolution", "products"},
     {"bindings"},
 ]
 RANKS = {folder: rank for rank, folders in enumerate(FOLDERS) for folder in folders}

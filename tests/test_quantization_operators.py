@@ -1,6 +1,7 @@
 """QuantizeLinear, DequantizeLinear and the operators of ours around them: meanings, gradients, refusals."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -368,7 +369,7 @@ class TestIntegerConv:
     @pytest.mark.parametrize(("shape", "kernel", "attributes"), CONVOLUTIONS)
     @pytest.mark.parametrize("form", ["tensor", "channel", "group"])
     @pytest.mark.parametrize("with_zero", [False, True])
-    def test_is_a_packed_layer_over_windows(self, shape, kernel, attributes, form, with_zero):
+    def test_is_what_a_packed_layer_gives(self, shape, kernel, attributes, form, with_zero):
         rng = np.random.default_rng(1)
         x = rng.standard_normal(shape).astype(np.float32)
         columns = 3 * math.prod(kernel)
@@ -381,7 +382,20 @@ class TestIntegerConv:
         given = codes.reshape(5, -1) if form == "group" else codes
         settings = {"bits": 4, "kernel_shape": kernel, **attributes, **axes}
         got = run("paring.IntegerConv", x, given, scale, zero, bias, **settings)
-        weight = weight_of(4, codes.reshape(5, -1), scale, zero, 4 if form == "group" else None)
+        if form != "group":
+            filters = replace(weight_of(4, codes.reshape(5, -1), scale, zero, None), shape=codes.shape)
+            (strides, pads, dilations) = (attributes.get(n) for n in ("strides", "pads", "dilations"))
+            rank = len(kernel)
+            packed = paring.PackedConv(
+                filters,
+                bias,
+                stride=strides or 1,
+                padding=list(zip(pads[:rank], pads[rank:], strict=True)) if pads else 0,
+                dilation=dilations or 1,
+            )
+            np.testing.assert_array_equal(got, packed(x))
+            return
+        weight = weight_of(4, codes.reshape(5, -1), scale, zero, 4)
         layer = paring.PackedLinear(weight, bias)
         # Windows one by one: what a convolution with filters of a single 1 takes out of x.
         eye = np.eye(columns, dtype=np.float32).reshape(columns, 3, *kernel)

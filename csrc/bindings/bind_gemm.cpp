@@ -1,6 +1,5 @@
 #include <pybind11/stl.h>
 
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -41,19 +40,6 @@ void run(const PackedMatrix& self, const py::array& x, py::array& out, const std
   const py::gil_scoped_release release;
   gemm({input_view, {}, {}}, self, {.activation = function, .residual = {}, .values = output_view, .codes = {}});
 }
-
-using ScaleAndZeroPoint = std::pair<float, int>;
-
-StaticScale static_scale(const ScaleAndZeroPoint& given, const char* name) {
-  const auto [scale, zero_point] = given;
-  if (!(scale >= kSmallestNormal && scale <= std::numeric_limits<float>::max() && zero_point >= -128 &&
-        zero_point <= 127)) {
-    throw py::value_error(std::string(name) + ": expected a positive normal scale and a zero point in -128 ... 127");
-  }
-  return {scale, zero_point};
-}
-
-bool is_int8(const py::array& array) { return py::isinstance<py::array_t<std::int8_t>>(array); }
 
 // x and out are float32, or int8 where there is a scale for them.
 void run_scaled(const PackedMatrix& self, const py::array& x, py::array& out, const std::string& activation,

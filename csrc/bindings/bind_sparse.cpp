@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kMostInt32 = std::numeric_limits<std::int32_t>::max();
 
 bool is_int64(const py::array& array) { return py::isinstance<py::array_t<std::int64_t>>(array); }
-bool is_int8(const py::array& array) { return py::isinstance<py::array_t<std::int8_t>>(array); }
 
 // `data` may be null where the values do not matter.
 constexpr std::size_t kMostRows = (std::size_t{1} << 62) - 1;

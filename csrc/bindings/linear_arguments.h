@@ -1,12 +1,14 @@
 // What the dense and the sparse packed layers take from Python in the same way.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <utility>
 
 #include "bindings/arrays.h"
 #include "nn/epilogue.h"
 #include "pack/packed_matrix.h"
+#include "quantize/activation.h"
 #include "quantize/codes.h"
 
 namespace paring::bindings {
@@ -18,6 +20,19 @@ inline Activation activation_named(const std::string& name) {
   if (name == "silu") return Activation::kSilu;
   throw py::value_error("activation: expected relu, gelu, silu or nothing, got '" + name + "'");
 }
+
+using ScaleAndZeroPoint = std::pair<float, int>;
+
+inline StaticScale static_scale(const ScaleAndZeroPoint& given, const char* name) {
+  const auto [scale, zero_point] = given;
+  if (!(scale >= kSmallestNormal && scale <= std::numeric_limits<float>::max() && zero_point >= -128 &&
+        zero_point <= 127)) {
+    throw py::value_error(std::string(name) + ": expected a positive normal scale and a zero point in -128 ... 127");
+  }
+  return {scale, zero_point};
+}
+
+inline bool is_int8(const py::array& array) { return py::isinstance<py::array_t<std::int8_t>>(array); }
 
 // Throws ValueError unless x, which is (m, x_columns), and out are (m, k) and (m, n).
 inline void check_linear_shapes(const py::array& x, const py::array& out, std::size_t m, std::size_t x_columns,

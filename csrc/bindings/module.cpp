@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   paring::bindings::register_runtime(module);
   paring::bindings::register_convolution(module);
   paring::bindings::register_gemm(module);
+  paring::bindings::register_packed_filters(module);
   paring::bindings::register_differences(module);
   paring::bindings::register_optimizers(module);
   paring::bindings::register_probes(module);

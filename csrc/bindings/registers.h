@@ -9,6 +9,7 @@ void register_runtime(pybind11::module_& module);
 void register_convolution(pybind11::module_& module);
 void register_gemm(pybind11::module_& module);
 void register_differences(pybind11::module_& module);
+void register_packed_filters(pybind11::module_& module);
 void register_optimizers(pybind11::module_& module);
 void register_probes(pybind11::module_& module);
 void register_products(pybind11::module_& module);

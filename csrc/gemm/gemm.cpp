@@ -18,19 +18,6 @@ constexpr std::size_t kFloatGrain = std::size_t{1} << 18;
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 constexpr std::size_t kLine = 64;
 
-// What a tile still needs once its sums are floats, at row `row` and column `column` of the output.
-void finish_tile(const EpilogueKernel& epilogue, const QuantizeLoops& loops, const LinearOutput& y, float* tile,
-                 std::size_t stride, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
-  const bool adds = y.residual.data != nullptr;
-  if (adds || y.activation != Activation::kNone)
-    epilogue.activate({y.activation, adds ? y.residual.row(row) + column : nullptr, y.residual.row_stride, tile, stride,
-                       rows, columns});
-  if (y.codes.data == nullptr) return;
-  for (std::size_t r = 0; r < rows; ++r)
-    loops.quantize(tile + r * stride, columns, {y.scale.scale, 0.0f, y.scale.zero_point, -128, 127},
-                   y.codes.row(row + r) + column);
-}
-
 void multiply_integers(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
                        const QuantizeLoops& loops, const LinearOutput& y) {
   const GemmKernel& kernel = w.kernel();
@@ -151,6 +138,18 @@ LinearInput LinearInput::part(std::size_t begin, std::size_t count) const {
 LinearOutput LinearOutput::part(std::size_t begin, std::size_t count) const {
   return {activation, rows_of(residual, begin, count), rows_of(values, begin, count), rows_of(codes, begin, count),
           scale};
+}
+
+void finish_tile(const EpilogueKernel& epilogue, const QuantizeLoops& loops, const LinearOutput& y, float* tile,
+                 std::size_t stride, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
+  const bool adds = y.residual.data != nullptr;
+  if (adds || y.activation != Activation::kNone)
+    epilogue.activate({y.activation, adds ? y.residual.row(row) + column : nullptr, y.residual.row_stride, tile, stride,
+                       rows, columns});
+  if (y.codes.data == nullptr) return;
+  for (std::size_t r = 0; r < rows; ++r)
+    loops.quantize(tile + r * stride, columns, {y.scale.scale, 0.0f, y.scale.zero_point, -128, 127},
+                   y.codes.row(row + r) + column);
 }
 
 void gemm(const LinearInput& x, const PackedMatrix& w, const LinearOutput& y) {

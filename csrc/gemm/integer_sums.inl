@@ -8,6 +8,8 @@
 //   W::add_step(w, next, x, acc)  one step of every panel; the second panel lies `next` bytes behind the first
 //
 // A tile has kRows x kVectors sums, two vectors a panel, all in registers.
+#pragma once
+
 #include "base/simd/unroll.h"
 #include "gemm/kernel.h"
 

@@ -1,13 +1,8 @@
-#include "base/simd/i32_avx512.h"
-
-namespace {
-struct Dot {
-  static constexpr int kRegisters = 32;
-  static __m512i add(__m512i sum, __m512i w, __m512i x) { return _mm512_dpbusd_epi32(sum, w, x); }
-};
-}  // namespace
+#include "gemm/dot_avx512vnni.inl"
 
 #include "gemm/vnni_steps.inl"
+
+#include "gemm/integer_body.inl"
 
 namespace paring {
 void gemm_s8u8_avx512vnni(const IntegerTask& task) { any_rows<Bytes, 12, 6>(task); }

@@ -1,13 +1,8 @@
-#include "base/simd/i32_avx2.h"
-
-namespace {
-struct Dot {
-  static constexpr int kRegisters = 16;
-  static __m256i add(__m256i sum, __m256i w, __m256i x) { return _mm256_dpbusd_avx_epi32(sum, w, x); }
-};
-}  // namespace
+#include "gemm/dot_avxvnni.inl"
 
 #include "gemm/vnni_steps.inl"
+
+#include "gemm/integer_body.inl"
 
 namespace paring {
 void gemm_s8u8_avxvnni(const IntegerTask& task) { any_rows<Bytes, 6, 2>(task); }

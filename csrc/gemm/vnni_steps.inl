@@ -1,6 +1,6 @@
 // The steps of VPDPBUSD, which adds four products of an unsigned byte (the weight) and a signed byte (x, the same quad
 // for all columns) to each 32-bit sum, without saturation. Dot (of the including file) is one of its widths.
-#include "gemm/integer_body.inl"
+#include "gemm/integer_sums.inl"
 
 namespace {
 

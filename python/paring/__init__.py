@@ -23,6 +23,7 @@ from .weights import QuantizedWeight, SparseWeight
 if typing.TYPE_CHECKING:
     from . import graph, nn, training
     from .nn.saving import load
+    from .runtime.packed_convolution import PackedConv
     from .runtime.session import Session
     from .training.distillation.distilling import distill
     from .training.fitting.running import fit
@@ -30,6 +31,7 @@ if typing.TYPE_CHECKING:
 
 # What whoever only compresses need not wait for: it is imported when it is first used.
 _LATER = {
+    "PackedConv": "runtime.packed_convolution",
     "Session": "runtime.session",
     "distill": "training.distillation",
     "fit": "training.fitting",
@@ -43,6 +45,7 @@ __all__ = [
     "Compressed",
     "FormatError",
     "Limits",
+    "PackedConv",
     "PackedLinear",
     "PruneStep",
     "QuantizeStep",

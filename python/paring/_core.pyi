@@ -263,6 +263,31 @@ def probe_int8(rounds: int, threads: int, *, isa: str = "") -> tuple[float, floa
 def probe_float(rounds: int, threads: int, *, isa: str = "") -> tuple[float, float] | None: ...
 def probe_read(data: U8, passes: int, threads: int, *, isa: str = "") -> tuple[float, float]: ...
 def gemm_kernels() -> list[GemmKernel]: ...
+def convolution_kernels() -> list[GemmKernel]: ...
+
+class PackedFilters:
+    @staticmethod
+    def from_floats(filters: F32, bias: F32 | None, groups: int, *, kernel: str = "") -> PackedFilters: ...
+    @staticmethod
+    def from_codes(
+        filters: I8, scale: F32, bias: F32 | None, groups: int, *, kernel: str = ""
+    ) -> PackedFilters: ...
+    def run(
+        self,
+        x: F32 | I8,
+        image_axis: int,
+        shape: WindowShape,
+        out: F32 | I8,
+        activation: str,
+        *,
+        input_scale: tuple[float, int] | None = None,
+        residual: F32 | None = None,
+        output_scale: tuple[float, int] | None = None,
+    ) -> None: ...
+    @property
+    def kernel(self) -> str: ...
+    @property
+    def nbytes(self) -> int: ...
 
 class PackedMatrix:
     @staticmethod

@@ -13,7 +13,15 @@ from .nodes import Node
 from .operators import Array
 from .scales import stretch_scale, sum_by_scale
 
-__all__ = ["INTEGER_DEPTH", "by_codes_and_scale", "is_deep", "numbers_of", "pack_integers", "round_rows"]
+__all__ = [
+    "INTEGER_DEPTH",
+    "by_codes_and_scale",
+    "centred_codes",
+    "is_deep",
+    "numbers_of",
+    "pack_integers",
+    "round_rows",
+]
 
 INTEGER_DEPTH = 1024
 """Numbers in a filter from which integer kernels beat the float kernel for convolutions.
@@ -28,6 +36,15 @@ SMALLEST_NORMAL = np.float32(2.0**-126)
 def is_deep(filters: tuple[int, ...]) -> bool:
     """Whether filters of this shape are worth turning and rounding their windows for."""
     return math.prod(filters[1:]) >= INTEGER_DEPTH
+
+
+def centred_codes(codes: Array, zero_point: Array | None) -> Array | None:
+    """Return int8 codes (filters, ...) minus zero points (one, or one a filter); None if that needs more bits."""
+    if zero_point is None:
+        return codes
+    wide = codes.astype(np.int16) - zero_point.reshape(-1, *[1] * (codes.ndim - 1))
+    fits = not wide.size or (wide.min() >= -128 and wide.max() <= 127)
+    return wide.astype(np.int8) if fits else None
 
 
 def pack_integers(

@@ -1,4 +1,4 @@
-"""Convolutions over compressed filters: windows become the rows of a packed linear layer."""
+"""Convolutions of a graph: packed ones, and windows as the rows of a packed linear layer for what those do not do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..graph.attributes import int_of
 from ..graph.integers import is_deep
 from ..graph.nodes import Graph, Node
 from ..graph.operators import Array
@@ -16,9 +17,10 @@ from ..graph.ops import find_operator
 from ..graph.ops.conv import window_columns
 from ..graph.uses import only_consumer
 from ..graph.windows import empty_planes, find_windows
-from ..weights import QuantizedWeight, SparseWeight
-from .linear import PackedLinear
-from .steps import Step, activation_of, bias_of, naming
+from ..weights import QuantizedWeight, SparseWeight, Weight
+from .linear import ActivationName, PackedLinear
+from .packed_convolution import PackedConv, as_integer_filters
+from .steps import Step, Work, activation_of, bias_of, naming
 
 __all__ = ["lower_convolution"]
 
@@ -28,28 +30,18 @@ __all__ = ["lower_convolution"]
 SPARSE_DEPTH = 512
 
 
-def _pays(weight: QuantizedWeight | SparseWeight) -> bool:
-    floats = isinstance(weight, SparseWeight) and weight.data.dtype.kind == "f"
-    return math.prod(weight.shape[1:]) >= SPARSE_DEPTH if floats else is_deep(weight.shape)
-
-
 def lower_convolution(
     graph: Graph, node: Node, users: dict[str, list[Node]]
 ) -> tuple[Step, tuple[str, ...]] | None:
-    """Return the step of a convolution whose filters are quantized or sparse, with the activation that follows it.
-
-    Float filters are left to the operator's meaning, which has a kernel too; so are groups, and filters so shallow that
-    turning and rounding their windows takes longer than the integer kernels win.
-    """
+    """Return the step of a convolution over given filters, with the activation that follows it; None for others."""
     weight = graph.initializers.get(node.inputs[1]) if node.op == "Conv" else None
-    if not isinstance(weight, QuantizedWeight | SparseWeight) or weight.axis != 0 or 0 in weight.shape:
+    if weight is None or len(weight.shape) not in (3, 4) or 0 in weight.shape:
         return None
-    if node.attributes.get("group", 1) != 1 or not _pays(weight):
+    if weight.shape[0] % max(int_of(node, "group", 1), 1) or not _can_be_packed(weight):
         return None
-    filters = weight.shape[0]
     bias = None
     if node.inputs[2:3] and node.inputs[2]:
-        bias = bias_of(graph, node.inputs[2:3], filters)
+        bias = bias_of(graph, node.inputs[2:3], weight.shape[0])
         if bias is None:
             return None
     output = node.outputs[0]
@@ -58,6 +50,50 @@ def lower_convolution(
     activation = activation_of(after)
     if after is not None and activation is not None:
         output, others = after.outputs[0], (after.name,)
+    layer, work = _pack(node, weight, bias, activation)
+    return Step(node.name, node.inputs[:1], (output,), naming(node, work), layer), others
+
+
+def _can_be_packed(weight: Weight) -> bool:
+    if isinstance(weight, QuantizedWeight | SparseWeight):
+        return weight.axis == 0
+    return weight.dtype == np.float32 and bool(np.isfinite(weight).all())
+
+
+def _pack(
+    node: Node, weight: Weight, bias: Array | None, activation: ActivationName | None
+) -> tuple[PackedConv | PackedLinear, Work]:
+    infer, group = find_operator("Conv", str(node)).infer, int_of(node, "group", 1)
+    if isinstance(weight, QuantizedWeight | SparseWeight) and (group != 1 or not _pays(weight)):
+        weight = weight.dense()
+    if isinstance(weight, SparseWeight) or (
+        isinstance(weight, QuantizedWeight) and as_integer_filters(weight) is None
+    ):
+        return _pack_windows(node, weight, bias, activation)
+    layer, shape = PackedConv(weight, bias, activation, groups=group), weight.shape
+
+    def work(values: Sequence[Any]) -> Sequence[Array]:
+        x = values[0]
+        infer(node, [x.shape, shape])
+        if x.dtype != np.float32:
+            raise ValueError(f"expected an input of float32, got {x.dtype}")
+        return (layer.run_windows(x, find_windows(node, x.shape[2:], shape[2:])),)
+
+    return layer, work
+
+
+def _pays(weight: QuantizedWeight | SparseWeight) -> bool:
+    floats = isinstance(weight, SparseWeight) and weight.data.dtype.kind == "f"
+    return math.prod(weight.shape[1:]) >= SPARSE_DEPTH if floats else is_deep(weight.shape)
+
+
+def _pack_windows(
+    node: Node,
+    weight: QuantizedWeight | SparseWeight,
+    bias: Array | None,
+    activation: ActivationName | None,
+) -> tuple[PackedLinear, Work]:
+    filters = weight.shape[0]
     layer = PackedLinear(replace(weight, shape=(filters, math.prod(weight.shape[1:]))), bias, activation)
     infer = find_operator("Conv", str(node)).infer
 
@@ -71,4 +107,4 @@ def lower_convolution(
             flat[:, piece] = layer(np.ascontiguousarray(columns[0].T)).T
         return (windows.as_given(y),)
 
-    return Step(node.name, node.inputs[:1], (output,), naming(node, work), layer), others
+    return layer, work

@@ -28,10 +28,18 @@ def kernel_info() -> dict[str, Any]:
     """
     kernels: list[dict[str, Any]] = []
     chosen: set[tuple[str, str]] = set()
-    for kernel in [*_core.gemm_kernels(), *_core.sparse_kernels(), *_core.loop_kernels()]:
+    for kernel in [
+        *_core.gemm_kernels(),
+        *_core.convolution_kernels(),
+        *_core.sparse_kernels(),
+        *_core.loop_kernels(),
+    ]:
         entry: dict[str, Any] = dict(kernel)
         # Tables are best first within a family and kind: the first usable row is the one in use.
-        kind = (entry["family"], str(entry.get("weight_type", entry.get("value_type", ""))))
+        kind = (
+            entry["family"],
+            str(entry.get("weight_type", entry.get("value_type", entry.get("kind", "")))),
+        )
         entry["chosen"] = entry["usable"] and kind not in chosen
         if entry["chosen"]:
             chosen.add(kind)

@@ -7,7 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["as_matrix", "check_out", "check_residual"]
+from ..compression.floats import as_float32, check_floats, explain_not_finite
+from .activation_scale import ActivationScale
+
+__all__ = ["as_float_array", "as_matrix", "check_out", "check_residual", "pair_of"]
+
+
+def as_float_array(given: Any, label: str) -> npt.NDArray[np.float32]:
+    """Return numbers as float32; raises for what is none or not finite, naming it `label`."""
+    array = check_floats(given, label)
+    converted = as_float32(array)
+    if not np.isfinite(converted).all():
+        raise explain_not_finite(array, label, float32=True) or AssertionError(label)
+    return converted
 
 
 def as_matrix(array: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:
@@ -37,3 +49,7 @@ def check_out(
         raise ValueError("out: expected a C-contiguous, aligned, writeable array")
     if np.may_share_memory(out, x):
         raise ValueError("out: overlaps x; pass memory of its own")
+
+
+def pair_of(scale: ActivationScale | None) -> tuple[float, int] | None:
+    return None if scale is None else (scale.scale, scale.zero_point)

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..compression.floats import as_float32, check_floats, explain_not_finite
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .activation_scale import ActivationScale, bias_with_zero_point
-from .layer_arrays import as_matrix, check_out, check_residual
+from .layer_arrays import as_float_array, as_matrix, check_out, check_residual, pair_of
 
-__all__ = ["ActivationName", "PackedLinear"]
+__all__ = ["ActivationName", "PackedLinear", "activation_name"]
 
 ActivationName = Literal["relu", "gelu", "silu"]
 ACTIVATIONS = ("relu", "gelu", "silu")
@@ -97,13 +96,10 @@ class PackedLinear:
         input_scale: ActivationScale | None = None,
         output_scale: ActivationScale | None = None,
     ) -> None:
-        if activation is not None and activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation: expected one of {', '.join(ACTIVATIONS)} or None, got {activation!r}"
-            )
-        self.activation, self.input_scale, self.output_scale = activation, input_scale, output_scale
+        self.activation = activation_name(activation)
+        self.input_scale, self.output_scale = input_scale, output_scale
         if not isinstance(weight, QuantizedWeight | SparseWeight):
-            weight = _float_matrix(weight, "weight")
+            weight = as_float_array(weight, "weight")
         if len(weight.shape) != 2:
             raise ValueError(
                 f"weight: expected two axes (out_features, in_features), got shape {tuple(weight.shape)}"
@@ -136,7 +132,7 @@ class PackedLinear:
     def _bias(self, bias: npt.NDArray[Any] | None) -> npt.NDArray[np.float32] | None:
         if bias is None:
             return None
-        array = _float_matrix(bias, "bias")
+        array = as_float_array(bias, "bias")
         if array.shape != (self.out_features,):
             raise ValueError(f"bias: expected shape ({self.out_features},), got {array.shape}")
         return array
@@ -198,9 +194,9 @@ class PackedLinear:
             as_matrix(x, rows, self.in_features),
             out.reshape(rows, self.out_features),
             self.activation or "",
-            input_scale=_pair(self.input_scale),
+            input_scale=pair_of(self.input_scale),
             residual=None if residual is None else as_matrix(residual, rows, self.out_features),
-            output_scale=_pair(self.output_scale),
+            output_scale=pair_of(self.output_scale),
         )
         return out
 
@@ -242,12 +238,11 @@ class PackedLinear:
         )
 
 
-def _float_matrix(weight: Any, label: str) -> npt.NDArray[np.float32]:
-    array = check_floats(weight, label)
-    converted = as_float32(array)
-    if not np.isfinite(converted).all():
-        raise explain_not_finite(array, label, float32=True) or AssertionError(label)
-    return converted
+def activation_name(activation: ActivationName | None) -> ActivationName | None:
+    """Return the argument, or raise ValueError if there is no such activation."""
+    if activation is not None and activation not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)} or None, got {activation!r}")
+    return activation
 
 
 def _pack(
@@ -268,10 +263,6 @@ def _pack(
             weight.data, weight.indices, weight.indptr, weight.scale, weight.columns, bias
         )
     return _core.PackedMatrix.from_floats(weight, bias)
-
-
-def _pair(scale: ActivationScale | None) -> tuple[float, int] | None:
-    return None if scale is None else (scale.scale, scale.zero_point)
 
 
 def _kind_of(weight: Weight) -> str:

@@ -27,10 +27,10 @@ __all__ = ["Session"]
 class Session:
     """Runs a model for inference.
 
-    Dense layers over float32, quantized and sparse weights run as `PackedLinear`, with the bias and the activation
-    (ReLU, GELU, SiLU) that follow them; batch normalizations are folded into the layer before them; every other node is
-    computed by its operator's meaning in NumPy. A session does not change after it was made: any number of threads may
-    run it at once, and its weights are there once.
+    Dense layers over float32, quantized and sparse weights run as `PackedLinear`, convolutions as `PackedConv`, with
+    the bias and the activation (ReLU, GELU, SiLU) that follow them; batch normalizations are folded into the layer
+    before them; every other node is computed by its operator's meaning in NumPy. A session does not change after it
+    was made: any number of threads may run it at once, and its weights are there once.
 
     Parameters
     ----------

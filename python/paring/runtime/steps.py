@@ -11,8 +11,9 @@ import numpy as np
 from ..graph.nodes import Graph, Node
 from ..graph.operators import Array
 from .linear import ActivationName, PackedLinear
+from .packed_convolution import PackedConv
 
-__all__ = ["Step", "activation_of", "bias_of", "naming"]
+__all__ = ["Step", "Work", "activation_of", "bias_of", "naming"]
 
 Work = Callable[[Sequence[Any]], Sequence[Array]]
 
@@ -29,7 +30,7 @@ class Step:
         Names of values.
     run : callable
         From the values of the inputs to those of the outputs. Holds no state, so threads may share it.
-    layer : PackedLinear or None
+    layer : PackedLinear, PackedConv or None
         The layer whose kernel does the work, if one does.
     """
 
@@ -37,7 +38,7 @@ class Step:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     run: Work
-    layer: PackedLinear | None = None
+    layer: PackedLinear | PackedConv | None = None
 
 
 def naming(node: Node, work: Work) -> Work:

@@ -2,10 +2,11 @@
 
 An operator of ours, for training with quantized weights: inputs x (N, C, L) or (N, C, H, W), codes (O, C, ...) or (O,
 columns), scale, zero_point, bias; the last two may be left out. The result has the bytes of what `paring.Session`
-makes of the same integers: each window is a row of a linear layer, rounded to int8 but for its value of largest
-magnitude. Gradients are those of the convolution of x itself with the rounded filters, and go straight through the
-rounding of windows. Attributes: those of Conv, with ``kernel_shape`` and without groups; ``bits``; ``axis`` and
-``block_size`` as of DequantizeLinear.
+makes of the same integers: images are rounded as `paring.PackedConv` rounds them. Where that computes in floats
+(groups of columns, zero points that take codes beyond 8 bits), each window is a row of an integer linear layer
+instead. Gradients are those of the convolution of x itself with the rounded filters, and go straight through the
+rounding. Attributes: those of Conv, with ``kernel_shape`` and without groups; ``bits``; ``axis`` and ``block_size``
+as of DequantizeLinear.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from ..attributes import ints_of
-from ..integers import by_codes_and_scale, numbers_of, pack_integers
+from ... import _core
+from ..attributes import int_of, ints_of
+from ..integers import by_codes_and_scale, centred_codes, numbers_of, pack_integers
 from ..nodes import Node, Shape
 from ..operators import Array, Operator, Run
 from ..scales import check_scale_shape, stretch_scale
-from ..windows import empty_planes, find_windows
+from ..windows import as_planes, empty_planes, find_windows
 from . import conv
 
 __all__ = ["CONV_ATTRIBUTES", "OPERATOR"]
@@ -49,6 +51,12 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
         raise ValueError(f"expected x of float32 and codes of int8, got {x.dtype} and {codes.dtype}")
     windows = find_windows(node, x.shape[2:], ints_of(node, "kernel_shape") or ())
     filters = len(codes)
+    packed_filters = _pack_filters(node, x.shape[1], codes, scale, zero_point, bias)
+    if packed_filters is not None:
+        images, image_axis = as_planes(windows.as_images(x))
+        out = np.empty((len(x), filters, windows.rows.out, windows.columns.out), np.float32)
+        packed_filters.run(images, image_axis, windows.shape, out, "")
+        return (windows.as_given(out),)
     planes, y = empty_planes((len(x), filters, windows.rows.out, windows.columns.out), 1, np.float32)
     packed = pack_integers(node, codes.reshape(filters, -1), scale, zero_point, bias)
     if packed is None:
@@ -61,6 +69,20 @@ def meaning(node: Node, inputs: Sequence[Any], run: Run) -> Sequence[Array]:
         packed.run(rows, part, "")
         flat[:, piece] = part.T
     return (windows.as_given(y),)
+
+
+def _pack_filters(
+    node: Node, channels: int, codes: Array, scale: Array, zero_point: Array | None, bias: Array | None
+) -> _core.PackedFilters | None:
+    """Return the filters packed for the convolution kernels, None if they are not for those or not finite."""
+    kernel = (1, *(ints_of(node, "kernel_shape") or ()))[-2:]
+    centred = None if int_of(node, "block_size", 0) else centred_codes(codes, zero_point)
+    finite = np.isfinite(scale).all() and (bias is None or np.isfinite(bias).all())
+    if centred is None or not finite or not len(codes):
+        return None
+    scales = np.ascontiguousarray(np.broadcast_to(scale.reshape(-1), len(codes)))
+    four = np.ascontiguousarray(centred).reshape(len(codes), channels, *kernel)
+    return _core.PackedFilters.from_codes(four, scales, bias, 1)
 
 
 def gradient(

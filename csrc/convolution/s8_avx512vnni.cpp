@@ -1,0 +1,9 @@
+#include "gemm/dot_avx512vnni.inl"
+
+#include "gemm/vnni_steps.inl"
+
+#include "convolution/s8_body.inl"
+
+namespace paring {
+void convolution_s8_avx512vnni(const ConvolutionTask& task) { any_filters<IntegerTile<Bytes>, 12, 8>(task); }
+}  // namespace paring

@@ -1,0 +1,9 @@
+#include "gemm/dot_avxvnni.inl"
+
+#include "gemm/vnni_steps.inl"
+
+#include "convolution/s8_body.inl"
+
+namespace paring {
+void convolution_s8_avxvnni(const ConvolutionTask& task) { any_filters<IntegerTile<Bytes>, 6, 8>(task); }
+}  // namespace paring
