@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TEST_FLAGS ?=
 BENCH_FLAGS ?=
+CHECK_FLAGS ?=
+RATIOS ?=
 
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check --no-input --quiet --quiet
@@ -16,10 +18,11 @@ WITH_HEADERS = headers=$$(tools/python_headers.sh $(1)) && CMAKE_ARGS="$$CMAKE_A
 CXX_FILES = $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.inl')
 
 .DELETE_ON_ERROR:
-.PHONY: help build setup demo test test-peers lint ruff mypy clang-format warnings format sanitize fuzz bench record wheel clean
+.PHONY: help build setup demo test test-peers lint ruff mypy clang-format warnings format sanitize fuzz bench bench-check \
+  bench-baseline record wheel clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: build  ## the main job on an embedded model
 	@$(VENV)/bin/paring demo
@@ -108,6 +111,13 @@ fuzzing: $(VENV)/has-build
 
 bench: build $(VENV)/has-bench  ## kernels beside NumPy (BENCH_FLAGS="-k gemm --benchmark-json=now.json")
 	@$(RUN) -m pytest bench/bench_*.py --benchmark-only $(BENCH_FLAGS)
+
+# RATIOS=1 times layers beside NumPy as well, which only tells. CHECK_FLAGS=--all shows every row.
+bench-check: build $(VENV)/has-bench  ## counted instructions and the compiler's loops beside bench/baseline.json (RATIOS=1)
+	@$(RUN) bench/check.py $(if $(RATIOS),--ratios) $(CHECK_FLAGS)
+
+bench-baseline: build $(VENV)/has-bench  ## write bench/baseline.json (RATIOS=1)
+	@$(RUN) bench/check.py --write $(if $(RATIOS),--ratios)
 
 record: build  ## the terminal in the README, recorded anew
 	@$(RUN) tools/record_terminal.py --write
