@@ -72,7 +72,46 @@ def tree(root, files):
             3.0,
         ),
         ("4:cpu:/job", {"cpu/job/cpu.cfs_quota_us": "-1", "cpu/job/cpu.cfs_period_us": "100000"}, math.inf),
+        ("4:cpuacct,cpu:/", {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "20000"}, 2.5),
+        ("3:cpuset:/job", {"cpuset/job/cpu.cfs_quota_us": "1", "cpu/cpu.cfs_quota_us": "1"}, math.inf),
+        # The least of a group and those around it, in both versions.
+        ("0::/a/b/c", {"a/b/c/cpu.max": "300000 100000", "a/cpu.max": "25000 100000"}, 0.25),
+        ("0::/a/b", {"a/b/cpu.max": "100000 100000", "a/cpu.max": "max 100000", "cpu.max": "max"}, 1.0),
+        (
+            "4:cpu:/a/b",
+            {
+                "cpu/a/b/cpu.cfs_quota_us": "-1",
+                "cpu/a/b/cpu.cfs_period_us": "100000",
+                "cpu/a/cpu.cfs_quota_us": "150000",
+                "cpu/a/cpu.cfs_period_us": "100000",
+                "cpu/cpu.cfs_quota_us": "400000",
+                "cpu/cpu.cfs_period_us": "100000",
+            },
+            1.5,
+        ),
+        # In a container the path is that of the host, or leads out of what is mounted.
+        (
+            "4:cpu:/docker/0123",
+            {"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"},
+            2.0,
+        ),
+        ("0::/../neighbour", {"cpu.max": "200000 100000"}, 2.0),
+        # Both versions at once: the controller is where it is.
+        (
+            "4:cpu,cpuacct:/job\n0::/job",
+            {"cpu/job/cpu.cfs_quota_us": "60000", "cpu/job/cpu.cfs_period_us": "100000", "job/x": ""},
+            0.6,
+        ),
+        # Some systems have no link of the name cpu.
+        (
+            "4:cpu,cpuacct:/",
+            {"cpu,cpuacct/cpu.cfs_quota_us": "200000", "cpu,cpuacct/cpu.cfs_period_us": "100000"},
+            2.0,
+        ),
         ("0::/", {"cpu.max": "nonsense"}, math.inf),
+        ("0::/", {"cpu.max": ""}, math.inf),
+        ("0::/", {"cpu.max": "100000 0"}, math.inf),
+        ("4:cpu:/", {"cpu/cpu.cfs_quota_us": "100000"}, math.inf),
         ("garbage", {}, math.inf),
     ],
 )
@@ -90,3 +129,24 @@ def test_no_control_groups(tmp_path):
 def test_default_is_at_least_one_and_follows_the_environment():
     assert threads.default_num_threads({"PARING_NUM_THREADS": "1"}) == 1
     assert threads.default_num_threads({}) >= 1
+
+
+@pytest.mark.parametrize(
+    ("cpus", "quota", "requested", "expected"),
+    [
+        (8, math.inf, None, 8),
+        (8, 2.0, None, 2),
+        (8, 1.5, None, 2),
+        (8, 0.25, None, 1),
+        (8, 0.0, None, 1),
+        (2, 3.5, None, 2),
+        (8, 6.0, "3", 3),
+        (8, 2.0, "6", 2),
+        (1, 2.0, "6", 1),
+    ],
+)
+def test_the_default_is_the_least_of_all_limits(monkeypatch, cpus, quota, requested, expected):
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda process: set(range(cpus)), raising=False)
+    monkeypatch.setattr(threads, "cgroup_quota", lambda: quota)
+    environment = {} if requested is None else {"PARING_NUM_THREADS": requested}
+    assert threads.default_num_threads(environment) == expected

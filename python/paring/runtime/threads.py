@@ -28,7 +28,8 @@ def cgroup_quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys
         if controllers == "":
             base = root
         elif "cpu" in controllers.split(","):
-            base = root / "cpu"
+            # The hierarchy is mounted under all its names; a link of each alone is usual.
+            base = root / ("cpu" if (root / "cpu").is_dir() else controllers)
         else:
             continue
         group = base / path.lstrip("/")
