@@ -47,6 +47,9 @@ def look_at_loops(findings: Findings) -> None:
         findings.reasons.append(f"loops: not covered, no {', '.join(lacking)} here (binutils)")
         return
     objects = isa_objects()
+    if not objects:
+        findings.reasons.append("loops: not covered, this build has no object of an instruction set")
+        return
     findings.compiler = compiler_of(next(iter(objects.values())))
     findings.loops = loops.measure_loops(objects)
     for source, path in objects.items():

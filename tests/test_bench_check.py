@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -243,6 +244,19 @@ def test_a_baseline_is_written_a_row_a_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "baseline.json").write_text(json.dumps(written | {"ratios": {"cpu": "one", "measures": {}}}))
     check.write(findings(1000.0), with_ratios=False)
     assert json.loads((tmp_path / "baseline.json").read_text())["ratios"]["cpu"] == "one"
+
+
+def test_every_vector_row_has_loops_in_this_build():
+    found = check.Findings()
+    try:
+        check.look_at_loops(found)
+    except FileNotFoundError as lacking:
+        pytest.skip(str(lacking))
+    if found.reasons:
+        pytest.skip(found.reasons[0])
+    assert "unknown" not in found.compiler
+    lacking = " ".join(check.uncovered(found.covered))
+    assert [name for name in re.findall(r"(?:gemm|spmm)_\w+", lacking) if "scalar" not in name] == []
 
 
 def test_workloads_run_without_valgrind():
