@@ -47,9 +47,9 @@ def quantize_rows(x):
 
 
 def quantize_by(values, scale, zero_point):
-    """Return the int64 codes of values by one scale for all: QuantizeLinear to int8, where NaN becomes -128."""
+    """Return the int64 codes of values by one scale for all, saturating; NaN becomes -128."""
     with np.errstate(all="ignore"):
-        rounded = np.rint(np.asarray(values, F32) / F32(scale)).astype(np.float64)
+        rounded = np.rint(np.asarray(values, F32) * (F32(1) / F32(scale))).astype(np.float64)
     return np.where(np.isnan(rounded), -128, (rounded + zero_point).clip(-128, 127)).astype(np.int64)
 
 

@@ -64,7 +64,7 @@ void round_plane(const Call& call, const ImageScale& scale, std::size_t image, s
   } else if (!scale.finite || scale.scale == 0.0f) {
     std::memset(codes, 0, size);
   } else if (x.scale) {
-    call.loops.quantize(x.values.plane(image, channel), size, {scale.scale, 0.0f, scale.zero_point, -128, 127}, codes);
+    call.loops.round_to_codes(x.values.plane(image, channel), size, 1.0f / scale.scale, scale.zero_point, codes);
   } else {
     call.loops.round_products(x.values.plane(image, channel), size, 1.0f / scale.scale, codes);
   }
@@ -95,7 +95,7 @@ void store_runs(const Call& call, float* tile, std::size_t stride, std::size_t r
       continue;
     }
     const std::size_t length = std::min(width - column, count - p), to = line * width + column;
-    finish_tile(call.epilogue, call.loops, call.y, tile + p, stride, row, to, rows, length);
+    finish_tile(call.epilogue, call.y, tile + p, stride, row, to, rows, length);
     if (call.y.codes.data == nullptr)
       for (std::size_t r = 0; r < rows; ++r)
         std::memcpy(call.y.values.row(row + r) + to, tile + r * stride + p, length * sizeof(float));
@@ -121,7 +121,7 @@ void run_tile(const Call& call, ConvolutionTask task, const std::byte* grid, std
     task.y_stride = whole ? call.y.values.row_stride : task.positions;
     kernel.run(task);
     if (whole) {
-      finish_tile(call.epilogue, call.loops, call.y, task.y, task.y_stride, row, to, task.rows, here);
+      finish_tile(call.epilogue, call.y, task.y, task.y_stride, row, to, task.rows, here);
     } else {
       store_runs(call, tile, task.y_stride, row, task.rows, p, here);
     }

@@ -17,9 +17,13 @@ Bytes16 load16(const std::int8_t* from) {
   return bytes;
 }
 
+struct FourRows {
+  const std::int8_t *a, *b, *c, *d;
+};
+
 // words[i] = bytes i of four rows, each with 128 added.
-void interleave(const std::int8_t* rows, std::size_t row_stride, std::size_t count, std::uint32_t* words) {
-  const std::int8_t *a = rows, *b = a + row_stride, *c = b + row_stride, *d = c + row_stride;
+void interleave(const FourRows& rows, std::size_t count, std::uint32_t* words) {
+  const auto [a, b, c, d] = rows;
   std::size_t i = 0;
   for (; i + 16 <= count; i += 16) {
     const Bytes16 va = load16(a + i), vb = load16(b + i), vc = load16(c + i), vd = load16(d + i);
@@ -114,7 +118,7 @@ void Grid::fill(std::size_t unit, const void* planes, std::int8_t padding, std::
       } else if (floats) {
         fill_words(inside ? static_cast<const std::uint32_t*>(planes) + from : nullptr, outside, first, row, grid);
       } else {
-        if (inside) interleave(codes, plane, width, words.data());
+        if (inside) interleave({codes, codes + plane, codes + 2 * plane, codes + 3 * plane}, width, words.data());
         fill_words(inside ? words.data() : nullptr, outside, first, row, grid);
       }
     }
@@ -145,26 +149,33 @@ void Grid::fill_words(const std::uint32_t* row, std::uint32_t padding, std::size
   }
 }
 
+// Every phase of a padded row is a row of its own, in which all taps of that phase lie at some shift.
 void Grid::fill_taps(const std::int8_t* row, std::int8_t padding, std::size_t plane, std::size_t grid_row,
                      std::byte* grid) const {
   const WindowAxis& axis = shape_.columns;
-  thread_local std::vector<std::uint8_t> bytes;
-  const std::size_t length = (axis.out - 1) * axis.stride + (4 * tap_quads_ - 1) * axis.dilation + 1;
-  bytes.assign(std::max(length, axis.pad + axis.size), static_cast<std::uint8_t>(padding) ^ 0x80);
-  for (std::size_t c = 0; row != nullptr && c < axis.size; ++c)
-    bytes[axis.pad + c] = static_cast<std::uint8_t>(row[c]) ^ 0x80;
+  thread_local std::vector<std::int8_t> phases;
+  const std::size_t stride = axis.stride, last_tap = 4 * tap_quads_ - 1;
+  const std::size_t length = axis.out + last_tap * axis.dilation / stride + 1;
+  phases.assign(length * std::min(stride, last_tap * axis.dilation + 1), padding);
+  for (std::size_t phase = 0; row != nullptr && phase * length < phases.size(); ++phase) {
+    // Byte w of the phase is the image's column w * stride + phase - pad.
+    const std::size_t begin = phase >= axis.pad ? 0 : (axis.pad - phase + stride - 1) / stride;
+    const std::size_t reach = axis.size + axis.pad, end = reach > phase ? (reach - phase - 1) / stride + 1 : 0;
+    std::int8_t* out = phases.data() + phase * length;
+    if (stride == 1) {
+      if (end > begin)
+        std::memcpy(out + begin, row, std::min(std::min(end, length) - std::min(begin, length), axis.size));
+    } else {
+      for (std::size_t w = begin; w < std::min(end, length); ++w) out[w] = row[w * stride + phase - axis.pad];
+    }
+  }
+  const auto tap = [&](std::size_t index) {
+    const std::size_t offset = index * axis.dilation;
+    return phases.data() + offset % stride * length + offset / stride;
+  };
   for (std::size_t quad = 0; quad < tap_quads_; ++quad) {
     auto* out = reinterpret_cast<std::uint32_t*>(grid + (plane + quad) * plane_bytes()) + grid_row * row_words_;
-    const std::uint8_t* from = bytes.data() + 4 * quad * axis.dilation;
-    for (std::size_t o = 0; o < axis.out; ++o, from += axis.stride) {
-      if (axis.dilation == 1) {
-        std::memcpy(out + o, from, 4);
-      } else {
-        const std::size_t d = axis.dilation;
-        const std::uint8_t four[4] = {from[0], from[d], from[2 * d], from[3 * d]};
-        std::memcpy(out + o, four, 4);
-      }
-    }
+    interleave({tap(4 * quad), tap(4 * quad + 1), tap(4 * quad + 2), tap(4 * quad + 3)}, axis.out, out);
   }
 }
 

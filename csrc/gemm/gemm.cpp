@@ -19,7 +19,7 @@ constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 constexpr std::size_t kLine = 64;
 
 void multiply_integers(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
-                       const QuantizeLoops& loops, const LinearOutput& y) {
+                       const LinearOutput& y) {
   const GemmKernel& kernel = w.kernel();
   const std::size_t nr = w.panel_columns(), tiles = activations.tiles();
   const std::size_t rows = activations.first_row(1);
@@ -53,7 +53,7 @@ void multiply_integers(const PackedActivations& activations, const PackedMatrix&
       }
       activations.tile(tile, task);
       kernel.run_integers(task);
-      finish_tile(epilogue, loops, y, task.y, task.y_stride, row, panel * nr, task.rows, task.columns);
+      finish_tile(epilogue, y, task.y, task.y_stride, row, panel * nr, task.rows, task.columns);
     }
   });
 }
@@ -67,7 +67,7 @@ std::size_t depth_at_once(const PackedMatrix& w, std::size_t tiles) {
 
 // Between the blocks of k, sums lie in y; those of columns that y has not are made in one go at the end.
 void multiply_floats(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
-                     const QuantizeLoops& loops, const LinearOutput& output) {
+                     const LinearOutput& output) {
   const MatrixView<float>& y = output.values;
   const bool adds = output.residual.data != nullptr;
   const std::size_t tiles = activations.tiles(), nr = w.panel_columns(), depth = depth_at_once(w, tiles);
@@ -109,8 +109,7 @@ void multiply_floats(const PackedActivations& activations, const PackedMatrix& w
                       .y = out,
                       .y_stride = y.row_stride});
         if (adds)
-          finish_tile(epilogue, loops, output, out, y.row_stride, activations.first_row(tile), panel * nr, task.rows,
-                      columns);
+          finish_tile(epilogue, output, out, y.row_stride, activations.first_row(tile), panel * nr, task.rows, columns);
       }
     });
   }
@@ -140,16 +139,21 @@ LinearOutput LinearOutput::part(std::size_t begin, std::size_t count) const {
           scale};
 }
 
-void finish_tile(const EpilogueKernel& epilogue, const QuantizeLoops& loops, const LinearOutput& y, float* tile,
-                 std::size_t stride, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
-  const bool adds = y.residual.data != nullptr;
-  if (adds || y.activation != Activation::kNone)
-    epilogue.activate({y.activation, adds ? y.residual.row(row) + column : nullptr, y.residual.row_stride, tile, stride,
-                       rows, columns});
-  if (y.codes.data == nullptr) return;
-  for (std::size_t r = 0; r < rows; ++r)
-    loops.quantize(tile + r * stride, columns, {y.scale.scale, 0.0f, y.scale.zero_point, -128, 127},
-                   y.codes.row(row + r) + column);
+void finish_tile(const EpilogueKernel& epilogue, const LinearOutput& y, float* tile, std::size_t stride,
+                 std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
+  const bool adds = y.residual.data != nullptr, codes = y.codes.data != nullptr;
+  if (!adds && !codes && y.activation == Activation::kNone) return;
+  epilogue.activate({.activation = y.activation,
+                     .residual = adds ? y.residual.row(row) + column : nullptr,
+                     .residual_stride = y.residual.row_stride,
+                     .y = tile,
+                     .y_stride = stride,
+                     .rows = rows,
+                     .cols = columns,
+                     .codes = codes ? y.codes.row(row) + column : nullptr,
+                     .codes_stride = y.codes.row_stride,
+                     .inverse_scale = 1.0f / y.scale.scale,
+                     .zero_point = y.scale.zero_point});
 }
 
 void gemm(const LinearInput& x, const PackedMatrix& w, const LinearOutput& y) {
@@ -165,9 +169,9 @@ void gemm(const LinearInput& x, const PackedMatrix& w, const LinearOutput& y) {
     const std::size_t rows = std::min(block, m - row);
     activations.pack(w, loops, x.part(row, rows));
     if (floats) {
-      multiply_floats(activations, w, epilogue, loops, y.part(row, rows));
+      multiply_floats(activations, w, epilogue, y.part(row, rows));
     } else {
-      multiply_integers(activations, w, epilogue, loops, y.part(row, rows));
+      multiply_integers(activations, w, epilogue, y.part(row, rows));
     }
   }
 }

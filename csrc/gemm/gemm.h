@@ -39,8 +39,8 @@ struct LinearOutput {
 
 // What floats of a tile still need before they are an output, at row `row` and column `column` of it: residual and
 // activation, in place; then the codes, if those are the output.
-void finish_tile(const EpilogueKernel& epilogue, const QuantizeLoops& loops, const LinearOutput& y, float* tile,
-                 std::size_t stride, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns);
+void finish_tile(const EpilogueKernel& epilogue, const LinearOutput& y, float* tile, std::size_t stride,
+                 std::size_t row, std::size_t column, std::size_t rows, std::size_t columns);
 
 // The output must overlap neither the input nor the residual.
 void gemm(const LinearInput& x, const PackedMatrix& w, const LinearOutput& y);

@@ -29,7 +29,8 @@ struct EpilogueTask {
   std::size_t y_stride;
 };
 
-// y = activation(y + residual) in place, for kernels that do the rest themselves.
+// y = activation(y + residual) in place, for kernels that do the rest themselves; or, leaving y,
+// codes = clamp(round_half_even(activation(y + residual) * inverse_scale) + zero_point, -128, 127), NaN becoming -128.
 struct ActivationTask {
   Activation activation;
   const float* residual;  // row r at residual + r * residual_stride, or null for none; not y
@@ -38,6 +39,10 @@ struct ActivationTask {
   std::size_t y_stride;
   std::size_t rows;
   std::size_t cols;
+  std::int8_t* codes;  // row r at codes + r * codes_stride, or null
+  std::size_t codes_stride;
+  float inverse_scale;
+  std::int32_t zero_point;
 };
 
 struct EpilogueKernel {

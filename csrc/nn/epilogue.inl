@@ -1,4 +1,5 @@
 // The epilogue loop over F32; each instruction set includes it after its own base/simd header.
+#include "base/simd/unroll.h"
 #include "nn/elementary.inl"
 #include "nn/epilogue.h"
 
@@ -50,23 +51,53 @@ void finish(const paring::EpilogueTask& task) {
   }
 }
 
-template <paring::Activation kActivation, bool kResidual>
+// Rounds to codes; 1.5 * 2**23 is added and taken off again (F32::round) once values are within the codes.
+struct CodeRounding {
+  F32::Vec inverse, low, high, zero_point;
+
+  explicit CodeRounding(const paring::ActivationTask& task)
+      : inverse(F32::set(task.inverse_scale)),
+        low(F32::set(static_cast<float>(-128 - task.zero_point))),
+        high(F32::set(static_cast<float>(127 - task.zero_point))),
+        zero_point(F32::set(static_cast<float>(task.zero_point))) {}
+  PARING_INLINE F32::Vec operator()(F32::Vec v) const {
+    v = F32::min(F32::max(F32::mul(v, inverse), low), high);  // low for NaN
+    return F32::add(F32::round(v), zero_point);
+  }
+};
+
+template <paring::Activation kActivation, bool kResidual, bool kCodes>
 void activate_rows(const paring::ActivationTask& task) {
+  const CodeRounding round(task);
+  const auto value = [](const float* y, const float* residual) {
+    F32::Vec v = F32::load(y);
+    if constexpr (kResidual) v = F32::add(v, F32::load(residual));
+    return activate<kActivation>(v);
+  };
   for (std::size_t r = 0; r < task.rows; ++r) {
     float* y = task.y + r * task.y_stride;
-    const float* residual = kResidual ? task.residual + r * task.residual_stride : nullptr;
-    const auto change = [](float* to, const float* added) {
-      F32::Vec v = F32::load(to);
-      if constexpr (kResidual) v = F32::add(v, F32::load(added));
-      F32::store(to, activate<kActivation>(v));
-    };
+    const float* residual = kResidual ? task.residual + r * task.residual_stride : y;
+    std::int8_t* codes = kCodes ? task.codes + r * task.codes_stride : nullptr;
     std::size_t c = 0;
-    for (; c + F32::kWidth <= task.cols; c += F32::kWidth) change(y + c, kResidual ? residual + c : nullptr);
-    if (c < task.cols) {
-      float last[F32::kWidth] = {}, added[F32::kWidth] = {};
-      for (std::size_t i = 0; c + i < task.cols; ++i) last[i] = y[c + i];
-      for (std::size_t i = 0; kResidual && c + i < task.cols; ++i) added[i] = residual[c + i];
-      change(last, added);
+    for (; c + F32::kWidth <= task.cols; c += F32::kWidth) {
+      const F32::Vec v = value(y + c, residual + c);
+      if constexpr (kCodes) {
+        F32::store_codes(codes + c, round(v));
+      } else {
+        F32::store(y + c, v);
+      }
+    }
+    if (c == task.cols) continue;
+    float last[F32::kWidth] = {}, added[F32::kWidth] = {};
+    std::int8_t last_codes[F32::kWidth];
+    for (std::size_t i = 0; c + i < task.cols; ++i) last[i] = y[c + i];
+    for (std::size_t i = 0; kResidual && c + i < task.cols; ++i) added[i] = residual[c + i];
+    const F32::Vec v = value(last, added);
+    if constexpr (kCodes) {
+      F32::store_codes(last_codes, round(v));
+      for (std::size_t i = 0; c + i < task.cols; ++i) codes[c + i] = last_codes[i];
+    } else {
+      F32::store(last, v);
       for (std::size_t i = 0; c + i < task.cols; ++i) y[c + i] = last[i];
     }
   }
@@ -74,8 +105,11 @@ void activate_rows(const paring::ActivationTask& task) {
 
 template <paring::Activation kActivation>
 void activate_kind(const paring::ActivationTask& task) {
-  if (task.residual != nullptr) return activate_rows<kActivation, true>(task);
-  if constexpr (kActivation != paring::Activation::kNone) activate_rows<kActivation, false>(task);
+  const bool adds = task.residual != nullptr;
+  if (task.codes != nullptr)
+    return adds ? activate_rows<kActivation, true, true>(task) : activate_rows<kActivation, false, true>(task);
+  if (adds) return activate_rows<kActivation, true, false>(task);
+  if constexpr (kActivation != paring::Activation::kNone) activate_rows<kActivation, false, false>(task);
 }
 
 void activate(const paring::ActivationTask& task) {

@@ -46,7 +46,7 @@ QuantizedRow quantize_static_row(const QuantizeLoops& loops, StaticScale scale, 
     std::memset(codes, 0, n);
     return {std::numeric_limits<float>::quiet_NaN(), 0.0f, 0};
   }
-  loops.quantize(x, n, {scale.scale, 0.0f, scale.zero_point, -128, 127}, codes);
+  loops.round_to_codes(x, n, 1.0f / scale.scale, scale.zero_point, codes);
   return {scale.scale, 0.0f, 0};
 }
 

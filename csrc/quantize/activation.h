@@ -25,8 +25,8 @@ struct QuantizedRow {
   std::size_t exact_column;  // 0 for an empty row
 };
 
-// One scale for all rows, known before they come (post-training calibration, or an int8 input): the rule of ONNX's
-// QuantizeLinear, code = clamp(round_half_even(x / scale) + zero_point, -128, 127). No value is kept apart. The zero
+// One scale for all rows, known before they come (post-training calibration, or an int8 input):
+// code = clamp(round_half_even(x * (1 / scale)) + zero_point, -128, 127). No value is kept apart. The zero
 // point is a matter of the bias: sum (code - zero_point) * w = sum code * w - zero_point * sum w.
 struct StaticScale {
   float scale;  // normal, positive, finite

@@ -36,11 +36,14 @@ struct QuantizeLoops {
   // Smallest and largest w as keys in the order of float_key (below): NaN sorts outside infinity on either side.
   void (*range_keys)(const float* w, std::size_t n, std::int32_t* smallest, std::int32_t* largest);
 
-  // scale is not 0. NaN becomes the lowest code, infinities the ends.
+  // Finite w only. scale is not 0.
   void (*quantize)(const float* w, std::size_t n, CodeRule rule, std::int8_t* codes);
 
   // round_half_even(w * inverse), of products within -127.5 ... 127.5; what others become is not defined.
   void (*round_products)(const float* w, std::size_t n, float inverse, std::int8_t* codes);
+
+  // clamp(round_half_even(w * inverse) + zero_point, -128, 127), NaN becoming -128.
+  void (*round_to_codes)(const float* w, std::size_t n, float inverse, std::int32_t zero_point, std::int8_t* codes);
 
   // (code - zero_point) * scale
   void (*dequantize)(const std::int8_t* codes, std::size_t n, float scale, std::int32_t zero_point, float* w);

@@ -119,6 +119,17 @@ void round_products(const float* w, std::size_t n, float inverse, std::int8_t* c
     codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(bits_of(w[i] * inverse + magic)));
 }
 
+void round_to_codes(const float* w, std::size_t n, float inverse, std::int32_t zero_point, std::int8_t* codes) {
+  const auto low = static_cast<float>(-128 - zero_point), high = static_cast<float>(127 - zero_point);
+  const float magic = 12582912.0f;  // as above
+  for (std::size_t i = 0; i < n; ++i) {
+    float v = w[i] * inverse;
+    v = v > low ? v : low;  // low for NaN
+    v = v < high ? v : high;
+    codes[i] = static_cast<std::int8_t>(static_cast<std::int32_t>(bits_of(v + magic)) + zero_point);
+  }
+}
+
 void dequantize(const std::int8_t* codes, std::size_t n, float scale, std::int32_t zero_point, float* w) {
   for (std::size_t i = 0; i < n; ++i) w[i] = static_cast<float>(codes[i] - zero_point) * scale;
 }

@@ -2,7 +2,7 @@
 
 namespace paring {
 constexpr QuantizeLoops kQuantizeLoopsAvx512 = {
-    "quantize_avx512", Feature::kAvx512, &abs_max_bits,   &largest_two, &find_magnitude,
-    &range_keys,       &quantize,        &round_products, &dequantize,  &sum,
+    "quantize_avx512", Feature::kAvx512, &abs_max_bits, &largest_two, &find_magnitude, &range_keys, &quantize,
+    &round_products,   &round_to_codes,  &dequantize,   &sum,
 };
 }  // namespace paring

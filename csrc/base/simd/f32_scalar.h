@@ -13,6 +13,8 @@ struct F32 {
 
   static Vec load(const float* p) { return *p; }
   static void store(float* p, Vec v) { *p = v; }
+  // Of integral values in -128 ... 127.
+  static void store_codes(std::int8_t* p, Vec v) { *p = static_cast<std::int8_t>(v); }
   static Vec set(float v) { return v; }
   static Vec add(Vec a, Vec b) { return a + b; }
   static Vec sub(Vec a, Vec b) { return a - b; }

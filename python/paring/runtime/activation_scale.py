@@ -22,8 +22,8 @@ SMALLEST_NORMAL, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.f
 class ActivationScale:
     """How float activations stand for int8 codes: ``x = (code - zero_point) * scale``, the same for a whole tensor.
 
-    The rule is that of ONNX's QuantizeLinear: ``code = clip(round(x / scale) + zero_point, -128, 127)``, halves to
-    even.
+    The rule is ``code = clip(round(x * (1 / scale)) + zero_point, -128, 127)`` in float32, halves to even: that of ONNX's
+    QuantizeLinear but for the division, which decides otherwise only beside a half.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class ActivationScale:
     def quantize(self, x: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
         """Return the codes of float activations, of the shape of `x`; NaN becomes -128."""
         with np.errstate(all="ignore"):
-            ratio = np.asarray(x, np.float32) / np.float32(self.scale)
+            ratio = np.asarray(x, np.float32) * (np.float32(1) / np.float32(self.scale))
             rounded = np.clip(np.rint(ratio), LOWEST - self.zero_point, HIGHEST - self.zero_point)
         codes = np.where(np.isnan(rounded), LOWEST, rounded + self.zero_point)
         return codes.astype(np.int8)
