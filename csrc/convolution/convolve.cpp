@@ -76,54 +76,83 @@ void fill_unit(const Call& call, const ImageScale& scale, std::size_t image, std
   const std::size_t first = unit * call.grid.unit_channels();
   const std::size_t channel = group * group_channels + first;
   if (!call.integers()) return call.grid.fill(unit, call.x.values.plane(image, channel), 0, grid);
-  const std::size_t plane = call.shape.plane(), count = std::min(call.grid.unit_channels(), group_channels - first);
+  const std::size_t stride = call.grid.code_stride(), channels = call.grid.unit_channels();
+  const std::size_t count = std::min(channels, group_channels - first);
   thread_local std::vector<std::int8_t> codes;
-  codes.resize(call.grid.unit_channels() * plane);
-  for (std::size_t c = 0; c < count; ++c) round_plane(call, scale, image, channel + c, codes.data() + c * plane);
-  std::fill(codes.begin() + static_cast<std::ptrdiff_t>(count * plane), codes.end(), 0);
+  if (codes.size() < channels * stride) codes.resize(channels * stride);
+  for (std::size_t c = 0; c < count; ++c) round_plane(call, scale, image, channel + c, codes.data() + c * stride);
+  std::fill_n(codes.data() + count * stride, (channels - count) * stride, std::int8_t{0});
   call.grid.fill(unit, codes.data(), static_cast<std::int8_t>(scale.zero_point), grid);
 }
 
-// What lies between two rows of outputs is left out. `tile` holds `count` positions from `position` on.
-void store_runs(const Call& call, float* tile, std::size_t stride, std::size_t row, std::size_t rows,
-                std::size_t position, std::size_t count) {
-  const std::size_t row_words = call.grid.row_words(), width = call.grid.row_outputs();
-  for (std::size_t p = 0; p < count;) {
-    const std::size_t line = (position + p) / row_words, column = (position + p) % row_words;
-    if (column >= width) {
-      p += row_words - column;
-      continue;
-    }
-    const std::size_t length = std::min(width - column, count - p), to = line * width + column;
-    finish_tile(call.epilogue, call.y, tile + p, stride, row, to, rows, length);
-    if (call.y.codes.data == nullptr)
-      for (std::size_t r = 0; r < rows; ++r)
-        std::memcpy(call.y.values.row(row + r) + to, tile + r * stride + p, length * sizeof(float));
-    p += length;
+// Calls run(place in the tile, place in the output, length) for what of the positions [position, position + count) are
+// outputs: between two rows of them may lie others.
+template <typename Run>
+void each_run(const Grid& grid, std::size_t position, std::size_t count, const Run& run) {
+  const std::size_t row_words = grid.row_words(), width = grid.row_outputs();
+  if (row_words == width) return run(0, position, count);
+  std::size_t line = position / row_words, column = position % row_words;
+  for (std::size_t p = 0; p < count; ++line, column = 0) {
+    const std::size_t left = count - p;
+    if (column < width) run(p, line * width + column, std::min(width - column, left));
+    p += std::min(row_words - column, left);
   }
 }
+
+// What a tile becomes, where not all of it is output: whole vectors here, then what is wanted of them there.
+struct PartialTile {
+  alignas(kAlignment) float values[kMostFilterRows * kMostPositions];
+  alignas(kAlignment) float residual[kMostFilterRows * kMostPositions];
+  alignas(kAlignment) std::int8_t codes[kMostFilterRows * kMostPositions];
+
+  void store(const Call& call, std::size_t row, std::size_t rows, std::size_t position, std::size_t count,
+             std::size_t width) {
+    const LinearOutput& y = call.y;
+    const bool adds = y.residual.data != nullptr, as_codes = y.codes.data != nullptr;
+    LinearOutput own{.activation = y.activation, .residual = {}, .values = {}, .codes = {}, .scale = y.scale};
+    if (adds) {
+      std::fill_n(residual, rows * width, 0.0f);
+      each_run(call.grid, position, count, [&](std::size_t p, std::size_t to, std::size_t length) {
+        for (std::size_t r = 0; r < rows; ++r)
+          std::copy_n(y.residual.row(row + r) + to, length, residual + r * width + p);
+      });
+      own.residual = contiguous<const float>(residual, rows, width);
+    }
+    if (as_codes) own.codes = contiguous(codes, rows, width);
+    finish_tile(call.epilogue, own, values, width, 0, 0, rows, width);
+    each_run(call.grid, position, count, [&](std::size_t p, std::size_t to, std::size_t length) {
+      for (std::size_t r = 0; r < rows; ++r) {
+        if (as_codes) {
+          std::memcpy(y.codes.row(row + r) + to, codes + r * width + p, length);
+        } else {
+          std::memcpy(y.values.row(row + r) + to, values + r * width + p, length * sizeof(float));
+        }
+      }
+    });
+  }
+};
 
 // A tile of filters at positions [begin, begin + count).
 void run_tile(const Call& call, ConvolutionTask task, const std::byte* grid, std::size_t row, std::size_t begin,
               std::size_t count) {
   const ConvolutionKernel& kernel = call.filters.kernel();
-  alignas(kAlignment) float tile[kMostFilterRows * kMostPositions];
+  PartialTile tile;
   const std::size_t row_words = call.grid.row_words(), width = call.grid.row_outputs();
   for (std::size_t p = begin; p < begin + count; p += task.positions) {
     const std::size_t left = begin + count - p;
     task.positions = task.rows == 1 && left >= kernel.single_positions ? kernel.single_positions : kernel.positions;
     const std::size_t here = std::min(left, task.positions), column = p % row_words;
-    const bool whole =
-        here == task.positions && call.y.codes.data == nullptr && (row_words == width || column + here <= width);
+    const bool whole = here == task.positions && (row_words == width || column + here <= width);
+    const bool direct = whole && call.y.codes.data == nullptr;
     const std::size_t to = p / row_words * width + column;
     task.grid = grid + p * 4;
-    task.y = whole ? call.y.values.row(row) + to : tile;
-    task.y_stride = whole ? call.y.values.row_stride : task.positions;
+    task.y = direct ? call.y.values.row(row) + to : tile.values;
+    task.y_stride = direct ? call.y.values.row_stride : task.positions;
     kernel.run(task);
     if (whole) {
       finish_tile(call.epilogue, call.y, task.y, task.y_stride, row, to, task.rows, here);
     } else {
-      store_runs(call, tile, task.y_stride, row, task.rows, p, here);
+      tile.store(call, row, task.rows, p, here, task.positions);
     }
   }
 }
@@ -140,7 +169,7 @@ void multiply(const Call& call, const ImageScale& scale, const std::byte* grid, 
   const std::size_t work = filters.first_filter(1) * width * filters.shape().depth() + 1;
   // Positions change fastest where the grid fits beside a tile of filters.
   const bool positions_first = call.grid.bytes() <= kNearBytes || tiles * filters.tile_bytes() > call.grid.bytes();
-  parallel_ranges(tiles * pieces, kGrain / work + 1, [&](std::size_t begin, std::size_t end) {
+  const auto range = [&](std::size_t begin, std::size_t end) {
     ConvolutionTask task{};
     std::int32_t starts[kMostFilterRows];
     task.offsets = call.grid.offsets().data();
@@ -156,7 +185,8 @@ void multiply(const Call& call, const ImageScale& scale, const std::byte* grid, 
       run_tile(call, task, grid, image * filters.shape().filters + filter, piece * width,
                std::min(width, positions - piece * width));
     }
-  });
+  };
+  filters.shape().groups == 1 ? parallel_ranges(tiles * pieces, kGrain / work + 1, range) : range(0, tiles * pieces);
 }
 
 }  // namespace

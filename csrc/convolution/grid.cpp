@@ -101,10 +101,17 @@ void Grid::find_offsets() {
 }
 
 void Grid::fill(std::size_t unit, const void* planes, std::int8_t padding, std::byte* grid) const {
-  const std::size_t width = shape_.columns.size, plane = shape_.plane();
+  const std::size_t width = shape_.columns.size;
   const bool floats = words_ == GridWords::kFloats;
-  thread_local std::vector<std::uint32_t> words;
-  words.resize(width);
+  const auto* codes = static_cast<const std::int8_t*>(planes);
+  const auto* words = static_cast<const std::uint32_t*>(planes);
+  if (words_ == GridWords::kChannels) {
+    thread_local std::vector<std::uint32_t> interleaved;
+    const std::size_t stride = code_stride();
+    if (interleaved.size() < stride) interleaved.resize(stride);
+    interleave({codes, codes + stride, codes + 2 * stride, codes + 3 * stride}, stride, interleaved.data());
+    words = interleaved.data();
+  }
   const std::uint32_t outside = floats ? 0 : four_times(padding);
   for (std::size_t phase = 0; phase < rows_.offsets.size(); ++phase) {
     const std::size_t first = unit * unit_planes() + phase * unit_planes() / rows_.offsets.size();
@@ -112,14 +119,10 @@ void Grid::fill(std::size_t unit, const void* planes, std::int8_t padding, std::
       const std::size_t padded = row * rows_.stride + rows_.offsets[phase], pad = shape_.rows.pad;
       const bool inside = padded >= pad && padded - pad < shape_.rows.size;
       const std::size_t from = inside ? (padded - pad) * width : 0;
-      const auto* codes = static_cast<const std::int8_t*>(planes) + from;
       if (words_ == GridWords::kTaps) {
-        fill_taps(inside ? codes : nullptr, padding, first, row, grid);
-      } else if (floats) {
-        fill_words(inside ? static_cast<const std::uint32_t*>(planes) + from : nullptr, outside, first, row, grid);
+        fill_taps(inside ? codes + from : nullptr, padding, first, row, grid);
       } else {
-        if (inside) interleave({codes, codes + plane, codes + 2 * plane, codes + 3 * plane}, width, words.data());
-        fill_words(inside ? words.data() : nullptr, outside, first, row, grid);
+        fill_words(inside ? words + from : nullptr, outside, first, row, grid);
       }
     }
   }

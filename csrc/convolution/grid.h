@@ -28,8 +28,11 @@ class Grid {
   // Channels of a unit.
   std::size_t unit_channels() const { return words_ == GridWords::kChannels ? 4 : 1; }
 
+  // Codes from the start of a channel to that of the next in what `fill` takes: a plane and what is read behind it.
+  std::size_t code_stride() const { return (shape_.plane() + 15) / 16 * 16; }
+
   // Writes the planes of a unit into a grid. Float words: `planes` is a plane of the image. Else it is unit_channels()
-  // planes of int8 codes one behind the other; those that do not exist are there and 0. `padding` is the code of 0.
+  // planes of int8 codes, code_stride() apart; those that do not exist are there and 0. `padding` is the code of 0.
   void fill(std::size_t unit, const void* planes, std::int8_t padding, std::byte* grid) const;
 
   // In bytes, with what kernels read beyond the last position.

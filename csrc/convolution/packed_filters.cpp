@@ -12,6 +12,24 @@ namespace {
 
 std::size_t quads(std::size_t count) { return (count + 3) / 4; }
 
+// How many groups become one whose filters are 0 outside their own channels: a word of four channels then serves four
+// depthwise filters. That beats words of taps, of which there is one a channel and position, unless taps are many.
+std::size_t groups_together(const FilterShape& shape) {
+  constexpr std::size_t kFewTaps = 16;
+  const std::size_t together = 4 % shape.group_channels == 0 ? 4 / shape.group_channels : 1;
+  return shape.taps() <= kFewTaps && shape.groups % together == 0 ? together : 1;
+}
+
+// The same filters in fewer groups.
+std::vector<std::int8_t> join_groups(const FilterShape& shape, std::size_t together, const std::int8_t* codes) {
+  std::vector<std::int8_t> joined(shape.filters * shape.depth() * together);
+  for (std::size_t f = 0; f < shape.filters; ++f) {
+    const std::size_t place = f / shape.group_filters() % together;
+    std::copy_n(codes + f * shape.depth(), shape.depth(), joined.data() + (f * together + place) * shape.depth());
+  }
+  return joined;
+}
+
 // Words of four channels, or of four taps where that makes fewer steps.
 GridWords words_of(ConvolutionKind kind, const FilterShape& shape) {
   if (kind == ConvolutionKind::kF32) return GridWords::kFloats;
@@ -101,7 +119,10 @@ PackedFilters::PackedFilters(const ConvolutionKernel& kernel, const FilterShape&
     for (std::size_t k = 0; k < shape.depth(); ++k) sum += codes[f * shape.depth() + k];
     sums_.push_back(sum);
   }
-  pack(codes);
+  const std::size_t together = groups_together(shape);
+  shape_.groups /= together;
+  shape_.group_channels *= together;
+  pack(together == 1 ? codes : join_groups(shape, together, codes).data());
 }
 
 void PackedFilters::tile(std::size_t group, std::size_t tile, ConvolutionTask& task) const {

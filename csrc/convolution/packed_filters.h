@@ -29,6 +29,7 @@ class PackedFilters {
                 const float* scales, const float* bias);
 
   const ConvolutionKernel& kernel() const { return *kernel_; }
+  // Of what was packed: in fewer groups than given where that is faster.
   const FilterShape& shape() const { return shape_; }
   GridWords words() const { return words_; }
   std::size_t nbytes() const { return bytes_.size() + 4 * (scales_.size() + bias_.size() + sums_.size()); }
