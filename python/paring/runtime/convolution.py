@@ -83,8 +83,10 @@ def _pack(
 
 
 def _pays(weight: QuantizedWeight | SparseWeight) -> bool:
-    floats = isinstance(weight, SparseWeight) and weight.data.dtype.kind == "f"
-    return math.prod(weight.shape[1:]) >= SPARSE_DEPTH if floats else is_deep(weight.shape)
+    if isinstance(weight, SparseWeight):
+        floats = weight.data.dtype.kind == "f"
+        return math.prod(weight.shape[1:]) >= SPARSE_DEPTH if floats else is_deep(weight.shape, grouped=True)
+    return is_deep(weight.shape, weight.granularity == "group")
 
 
 def _pack_windows(

@@ -121,14 +121,15 @@ class _Layer:
         return Node(self.op, inputs, (self.output,), attributes, node.name)
 
 
-def _find_convolutions(graph: Graph, weights: Container[str]) -> dict[str, _Layer]:
+def _find_convolutions(graph: Graph, settings: Mapping[str, PairSettings]) -> dict[str, _Layer]:
     """Return the convolutions with these filters that are deep enough, by the names of their nodes."""
     found: dict[str, _Layer] = {}
     for node in graph.nodes:
-        if node.op != "Conv" or node.attributes.get("group", 1) != 1 or node.inputs[1] not in weights:
+        if node.op != "Conv" or node.attributes.get("group", 1) != 1 or node.inputs[1] not in settings:
             continue
         shape, bias = graph.initializers[node.inputs[1]].shape, (*node.inputs, "")[2]
-        if is_deep(shape) and (not bias or bias in graph.initializers):
+        grouped = settings[node.inputs[1]].granularity == "group"
+        if is_deep(shape, grouped) and (not bias or bias in graph.initializers):
             attributes = {key: value for key, value in node.attributes.items() if key in CONV_ATTRIBUTES}
             attributes["kernel_shape"] = shape[2:]
             found[node.name] = _Layer(CONV, node.inputs[1], bias, node.outputs[0], attributes)
