@@ -110,7 +110,8 @@ def main() -> None:
                 print(f"{net} {kind} {layer}: " + " ".join(cells(seconds)), flush=True)
     machine = describe_machine()
     text = (
-        f"Measured on {machine['date']}: {machine['cpu']}, level {machine['level']}, by `python bench/convolution.py`.\n"
+        f"Measured on {machine['date']}: {machine['cpu']}, level {machine['level']}, "
+        "by `python bench/convolution.py`.\n"
         f"{report(results)}"
     )
     print(text)

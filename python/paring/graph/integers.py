@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 INTEGER_DEPTH, GROUPED_DEPTH = 64, 1024
-"""Numbers in a filter from which convolutions are computed in integers: with a scale a filter, and by groups of columns.
+"""Numbers in a filter from which convolutions are computed in integers: with a scale a filter, or by groups of columns.
 
 On one thread of an AMD EPYC (family 26) int8 takes 0.4 times the time of float32 at 64, rounding of the image included.
 What is below are first layers, whose input is seldom worth rounding, and depthwise filters. Groups of columns are no

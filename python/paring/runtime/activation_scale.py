@@ -22,8 +22,8 @@ SMALLEST_NORMAL, LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.f
 class ActivationScale:
     """How float activations stand for int8 codes: ``x = (code - zero_point) * scale``, the same for a whole tensor.
 
-    The rule is ``code = clip(round(x * (1 / scale)) + zero_point, -128, 127)`` in float32, halves to even: that of ONNX's
-    QuantizeLinear but for the division, which decides otherwise only beside a half.
+    The rule is ``code = clip(round(x * (1 / scale)) + zero_point, -128, 127)`` in float32, halves to even: that of
+    ONNX's QuantizeLinear but for the division, which decides otherwise only beside a half.
 
     Parameters
     ----------
