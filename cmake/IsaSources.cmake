@@ -9,7 +9,7 @@
 include(CheckCXXCompilerFlag)
 
 set(PARING_FLAGS_SCALAR "")
-set(PARING_FLAGS_AVX2 -mavx2 -mfma)
+set(PARING_FLAGS_AVX2 -mavx2 -mfma -mf16c)
 set(PARING_FLAGS_AVXVNNI ${PARING_FLAGS_AVX2} -mavxvnni)
 set(PARING_FLAGS_AVX512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512)
 # GCC 12 takes the undefined operand inside its own intrinsics for a mistake of ours (its bug 105593).

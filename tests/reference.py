@@ -93,6 +93,14 @@ def integer_linear(rows, codes, scale, zero_point, group_size, bias=None):
     return y + F32(0)
 
 
+def dense(codes, scale, zero_point, group_size):
+    """Return what (n, k) codes with (n, groups) scale and zero point stand for: one rounding each."""
+    codes = np.asarray(codes, np.int64)
+    group_of = np.arange(codes.shape[1]) // (group_size or max(codes.shape[1], 1))
+    points = 0 if zero_point is None else zero_point.astype(np.int64)[:, group_of]
+    return (codes - points).astype(F32) * scale[:, group_of]
+
+
 def float_linear(x, weight, bias=None):
     """Return the float32 layer: one chain of fused multiply-adds an output, in ascending k."""
     sums = np.zeros((len(x), len(weight)), F32)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import reference
+from gemm_cases import KERNELS, pack, parametrize, random_codes, run, same
 from paring import _core
 from protected_page import ending_at_wall
 from shapes import gemm_shapes
 
-KERNELS = _core.gemm_kernels()
 ACTIVATIONS = ("relu", "gelu", "silu")
 
 
@@ -20,44 +20,11 @@ def allowed_error(plain, truth, activation):
     return relative[activation] * np.abs(truth) + 1e-33
 
 
-def usable(kernel):
-    return set(kernel["needs"]) <= set(_core.features())
-
-
-def parametrize(*weight_types):
-    rows = [
-        pytest.param(
-            k, id=k["name"], marks=[] if usable(k) else pytest.mark.skip(f"this CPU lacks {k['needs']}")
-        )
-        for k in KERNELS
-        if k["weight_type"] in weight_types
-    ]
-    return pytest.mark.parametrize("kernel", rows)
-
-
-def random_codes(rng, n, k, bits):
-    return rng.integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (n, k)).astype(np.int8)
-
-
-def pack(kernel, codes, scale, zero_point, bits, group_size, bias=None):
-    data = codes if bits == 8 else _core.pack_codes(codes, bits)
-    return _core.PackedMatrix.from_codes(
-        data, scale, zero_point, bits, codes.shape[1], group_size, bias, kernel=kernel["name"]
-    )
-
-
-def run(packed, x, n, activation=""):
-    out = np.full((len(x), n), np.nan, np.float32)
-    packed.run(x, out, activation)
-    return out
-
-
-def same(a, b):
-    return a.shape == b.shape and a.tobytes() == b.tobytes()
-
-
-def test_every_level_has_a_row_of_each_weight_type():
-    assert {k["weight_type"] for k in KERNELS if not k["needs"]} == {"u8", "u4", "f32"}
+def test_every_level_has_a_row_of_each_kind():
+    kinds = {(k["weight_type"], k["compute"]) for k in KERNELS if not k["needs"]}
+    assert kinds == {("u8", "int8"), ("u4", "int8")} | {
+        (weight_type, "float32") for weight_type in ("u8", "u4", "f32", "f16", "bf16")
+    }
 
 
 @parametrize("u8", "u4")
@@ -147,7 +114,8 @@ def test_activation_is_the_same_on_every_level_and_accurate(kernel, activation, 
     plain, out = run(layer(kernel), x, n), run(layer(kernel), x, n, activation)
     truth = reference.activate(plain, activation)
     assert np.all(np.abs(out - truth) <= allowed_error(plain, truth, activation))
-    scalar = next(k for k in KERNELS if k["weight_type"] == kernel["weight_type"] and not k["needs"])
+    kind = (kernel["weight_type"], kernel["compute"])
+    scalar = next(k for k in KERNELS if (k["weight_type"], k["compute"]) == kind and not k["needs"])
     assert same(out, run(layer(scalar), x, n, activation))
 
 
@@ -255,6 +223,20 @@ def test_a_kernel_refuses_what_is_not_its_own():
     f32 = next(k["name"] for k in KERNELS if k["weight_type"] == "f32")
     with pytest.raises(ValueError, match=f"kernel: '{f32}' is for another kind of weight"):
         pack({"name": f32}, np.zeros((1, 1), np.int8), np.ones((1, 1), np.float32), None, 8, 0)
+    for compute, other in (("int8", "float32"), ("float32", "int8")):
+        row = next(k["name"] for k in KERNELS if k["weight_type"] == "u8" and k["compute"] == other)
+        with pytest.raises(ValueError, match=f"kernel: '{row}' multiplies x as {other}"):
+            pack(
+                {"name": row},
+                np.zeros((1, 1), np.int8),
+                np.ones((1, 1), np.float32),
+                None,
+                8,
+                0,
+                compute=compute,
+            )
+    with pytest.raises(ValueError, match="compute: expected float32 or int8, got 'int4'"):
+        pack({"name": ""}, np.zeros((1, 1), np.int8), np.ones((1, 1), np.float32), None, 8, 0, compute="int4")
     with pytest.raises(ValueError, match="kernel: unknown name 'gemm_x'"):
         _core.PackedMatrix.from_floats(np.zeros((1, 1), np.float32), None, kernel="gemm_x")
     with pytest.raises(

@@ -55,11 +55,105 @@ def test_weight_of_axis_one_is_taken_as_in_by_out(weight, x):
     assert np.array_equal(paring.PackedLinear(keras)(x), paring.PackedLinear(q)(x))
 
 
-@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.dtype(">f4")])
-def test_other_float_weights_become_float32(weight, x, dtype):
+@pytest.mark.parametrize(
+    "dtype", [np.float16, ml_dtypes.bfloat16, np.float64, np.dtype(">f4"), np.dtype(">f2")]
+)
+def test_other_float_weights_are_computed_in_float32(weight, x, dtype):
     converted = weight.astype(dtype)
     expected = reference.float_linear(x, converted.astype(np.float32))
-    assert np.array_equal(paring.PackedLinear(converted, np.zeros(7, dtype))(x), expected)
+    for form in (converted, np.asfortranarray(converted), np.repeat(converted, 2, axis=1)[:, ::2]):
+        layer = paring.PackedLinear(form, np.zeros(7, dtype), compute="float32")
+        assert np.array_equal(layer(x), expected)
+        assert layer.compute == "float32"
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("granularity", ["tensor", "channel", "group"])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_codes_in_float32_have_the_bytes_of_their_dense_weight(weight, x, bits, granularity, symmetric):
+    q = paring.quantize(weight, bits=bits, granularity=granularity, group_size=5, symmetric=symmetric)
+    for activation in (None, "gelu"):
+        layer = paring.PackedLinear(q, np.ones(7, np.float32), activation, compute="float32")
+        dense = paring.PackedLinear(q.dense(), np.ones(7, np.float32), activation)
+        assert layer(x).tobytes() == dense(x).tobytes()
+        assert layer(x[:1]).tobytes() == dense(x[:1]).tobytes()
+
+
+def test_what_is_computed_by_default(weight):
+    quantized, pruned = paring.quantize(weight), paring.prune(weight, sparsity=0.5)
+    forms = {
+        "int8": [quantized, paring.sparsify(paring.quantize(pruned))],
+        "float32": [weight, weight.astype(np.float16), paring.sparsify(pruned)],
+    }
+    for compute, weights in forms.items():
+        for form in weights:
+            layer = paring.PackedLinear(form)
+            assert layer.compute == compute
+            assert paring.PackedLinear(form, compute=compute).kernel == layer.kernel
+    exact = paring.PackedLinear(quantized, compute="float32")
+    assert exact.compute == "float32"
+    chosen = {k["name"] for k in paring.kernel_info()["kernels"] if k["chosen"]}
+    assert {exact.kernel, paring.PackedLinear(quantized).kernel} <= chosen
+
+
+def test_weights_stay_as_narrow_as_they_came(rng):
+    weight = rng.standard_normal((256, 1024)).astype(np.float32)
+    size = paring.PackedLinear(weight).nbytes
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        assert paring.PackedLinear(weight.astype(dtype)).nbytes < 0.51 * size
+    for bits, part in ((8, 0.26), (4, 0.13), (2, 0.13)):
+        assert paring.PackedLinear(paring.quantize(weight, bits=bits), compute="float32").nbytes < part * size
+
+
+def test_halves_that_are_not_finite_are_refused(weight):
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        spoilt = weight.astype(dtype)
+        spoilt[1, 2] = np.inf
+        with pytest.raises(ValueError, match=r"weight: expected finite values, got infinity at \[1, 2\]"):
+            paring.PackedLinear(spoilt)
+
+
+@pytest.mark.parametrize(
+    ("make", "compute", "message"),
+    [
+        (
+            np.asarray,
+            "int8",
+            "compute: a float32 weight is computed in 'float32' only, got 'int8'; paring.quantize",
+        ),
+        (lambda w: w.astype(np.float16), "int8", "compute: a float16 weight is computed in 'float32' only"),
+        (
+            paring.sparsify,
+            "int8",
+            "compute: a sparse weight of floats is computed in 'float32' only, got 'int8'",
+        ),
+        (
+            lambda w: paring.sparsify(paring.quantize(w)),
+            "float32",
+            "compute: a sparse weight of int8 codes is computed in 'int8' only, got 'float32'; its .dense()",
+        ),
+        (paring.quantize, "float16", "compute: expected 'int8', 'float32' or None, got 'float16'"),
+    ],
+)
+def test_what_it_cannot_compute(weight, make, compute, message):
+    with pytest.raises(ValueError, match=message):
+        paring.PackedLinear(make(weight), compute=compute)
+
+
+def test_scales_of_activations_need_int8(weight):
+    for name in ("input_scale", "output_scale"):
+        scales = {name: paring.ActivationScale(0.5)}
+        with pytest.raises(ValueError, match=f"{name}: expected compute='int8' beside it, got 'float32'"):
+            paring.PackedLinear(paring.quantize(weight), compute="float32", **scales)
+
+
+def test_a_residual_in_float32(weight, x, rng):
+    residual = rng.standard_normal((5, 7)).astype(np.float32)
+    q = paring.quantize(weight, bits=4)
+    for rows in (1, 5):
+        exact = paring.PackedLinear(q, None, "relu", "float32")(x[:rows], residual=residual[:rows])
+        dense = paring.PackedLinear(q.dense(), None, "relu")(x[:rows], residual=residual[:rows])
+        assert exact.tobytes() == dense.tobytes()
 
 
 def test_shapes_of_x(weight, x):

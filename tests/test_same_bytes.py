@@ -10,7 +10,7 @@ from paring import _core
 
 # Form x activation x batch, at odd and even sizes.
 LAYERS = """
-import hashlib, sys, numpy as np, paring
+import hashlib, sys, ml_dtypes, numpy as np, paring
 rng = np.random.default_rng(7)
 digest = hashlib.sha256()
 for n, k in ((24, 64), (37, 129)):
@@ -25,10 +25,14 @@ for n, k in ((24, 64), (37, 129)):
         paring.quantize(weight, bits=4, granularity="group", group_size=32, symmetric=False),
         paring.sparsify(pruned),
         paring.sparsify(paring.quantize(pruned)),
+        weight.astype(np.float16),
+        weight.astype(ml_dtypes.bfloat16),
     ]
-    for form in forms:
+    quantized = [form for form in forms if isinstance(form, paring.QuantizedWeight)]
+    cases = [(form, None) for form in forms] + [(form, "float32") for form in quantized]
+    for form, compute in cases:
         for activation in (None, "relu", "gelu", "silu"):
-            layer = paring.PackedLinear(form, bias, activation)
+            layer = paring.PackedLinear(form, bias, activation, compute)
             for m in (1, 3, 64):
                 x = rng.standard_normal((m, k)).astype(np.float32)
                 digest.update(layer(x).tobytes())

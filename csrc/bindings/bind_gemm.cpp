@@ -23,15 +23,32 @@ std::unique_ptr<PackedMatrix> pack_floats(const py::array& weight, const std::op
   return std::make_unique<PackedMatrix>(row, view, bias_data);
 }
 
+// 16-bit floats come as their bits: NumPy has no bfloat16 of its own.
+std::unique_ptr<PackedMatrix> pack_halves(const py::array& weight, const std::optional<py::array>& bias, bool bfloat16,
+                                          const std::string& kernel) {
+  const auto view = input_matrix<std::uint16_t>(weight, "weight");
+  const float* bias_data = optional_input<float>(bias, "bias", view.rows);
+  const GemmKernel& row = kernel_for(kernel, bfloat16 ? WeightType::kBF16 : WeightType::kF16);
+  const py::gil_scoped_release release;
+  return std::make_unique<PackedMatrix>(row, view, bias_data);
+}
+
 std::unique_ptr<PackedMatrix> pack_codes(const py::array& data, const py::array& scale,
                                          const std::optional<py::array>& zero_point, int bits, std::size_t columns,
                                          std::size_t group_size, const std::optional<py::array>& bias,
-                                         const std::string& kernel) {
+                                         const std::string& compute, const std::string& kernel) {
   QuantizedView view = quantized_view(data, scale, zero_point, bits, columns, group_size);
   const float* bias_data = optional_input<float>(bias, "bias", view.data.rows);
-  const GemmKernel& row = kernel_for(kernel, PackedMatrix::type_for_bits(bits));
+  const GemmKernel& row = kernel_for(kernel, PackedMatrix::type_for_bits(bits), compute_named(compute));
   const py::gil_scoped_release release;
   return std::make_unique<PackedMatrix>(row, view, bias_data);
+}
+
+template <typename T>
+py::array_t<T> matrix_of(const PackedMatrix& self, const std::vector<T>& values) {
+  auto out = new_matrix<T>(self.n(), self.k());
+  std::copy(values.begin(), values.end(), out.mutable_data());
+  return out;
 }
 
 void run(const PackedMatrix& self, const py::array& x, py::array& out, const std::string& activation) {
@@ -83,9 +100,8 @@ void register_gemm(py::module_& module) {
     py::list rows;
     for (const GemmKernel& kernel : gemm_kernels()) {
       py::dict entry = describe_kernel(kernel, "gemm");
-      entry["weight_type"] = kernel.layout.type == WeightType::kF32  ? "f32"
-                             : kernel.layout.type == WeightType::kU8 ? "u8"
-                                                                     : "u4";
+      entry["weight_type"] = name_of(kernel.layout.type);
+      entry["compute"] = name_of(kernel.compute());
       entry["mr"] = kernel.mr;
       entry["nr"] = kernel.layout.nr;
       entry["kr"] = kernel.layout.kr;
@@ -96,25 +112,17 @@ void register_gemm(py::module_& module) {
   py::class_<PackedMatrix>(module, "PackedMatrix")
       .def_static("from_floats", &pack_floats, py::arg("weight"), py::arg("bias"), py::kw_only(),
                   py::arg("kernel") = "")
+      .def_static("from_halves", &pack_halves, py::arg("weight"), py::arg("bias"), py::kw_only(), py::arg("bfloat16"),
+                  py::arg("kernel") = "")
       .def_static("from_codes", &pack_codes, py::arg("data"), py::arg("scale"), py::arg("zero_point"), py::arg("bits"),
-                  py::arg("columns"), py::arg("group_size"), py::arg("bias"), py::kw_only(), py::arg("kernel") = "")
+                  py::arg("columns"), py::arg("group_size"), py::arg("bias"), py::kw_only(),
+                  py::arg("compute") = "int8", py::arg("kernel") = "")
       .def("run", &run, py::arg("x"), py::arg("out"), py::arg("activation"))
       .def("run_scaled", &run_scaled, py::arg("x"), py::arg("out"), py::arg("activation"), py::kw_only(),
            py::arg("input_scale") = py::none(), py::arg("residual") = py::none(), py::arg("output_scale") = py::none())
-      .def("unpack_codes",
-           [](const PackedMatrix& self) {
-             auto out = new_matrix<std::uint8_t>(self.n(), self.k());
-             const auto codes = self.unpack_codes();
-             std::copy(codes.begin(), codes.end(), out.mutable_data());
-             return out;
-           })
-      .def("unpack_floats",
-           [](const PackedMatrix& self) {
-             auto out = new_matrix<float>(self.n(), self.k());
-             const auto values = self.unpack_floats();
-             std::copy(values.begin(), values.end(), out.mutable_data());
-             return out;
-           })
+      .def("unpack_codes", [](const PackedMatrix& self) { return matrix_of(self, self.unpack_codes()); })
+      .def("unpack_floats", [](const PackedMatrix& self) { return matrix_of(self, self.unpack_floats()); })
+      .def("unpack_halves", [](const PackedMatrix& self) { return matrix_of(self, self.unpack_halves()); })
       .def_property_readonly("kernel", [](const PackedMatrix& self) { return self.kernel().name; })
       .def_property_readonly("nbytes", &PackedMatrix::nbytes);
 }

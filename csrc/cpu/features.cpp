@@ -31,12 +31,12 @@ unsigned saved_state() {
 FeatureSet detect() {
   FeatureSet found;
   const Registers basic = cpuid(1, 0);
-  const bool osxsave = bit(basic.ecx, 27), fma = bit(basic.ecx, 12);
+  const bool osxsave = bit(basic.ecx, 27), fma = bit(basic.ecx, 12), f16c = bit(basic.ecx, 29);
   if (!osxsave) return found;
   const unsigned state = saved_state();
   constexpr unsigned kYmm = 0x06, kZmm = 0xe6;
   const Registers extended = cpuid(7, 0), extended1 = cpuid(7, 1);
-  if ((state & kYmm) == kYmm && fma && bit(extended.ebx, 5)) {
+  if ((state & kYmm) == kYmm && fma && f16c && bit(extended.ebx, 5)) {
     found = found | Feature::kAvx2;
     if (bit(extended1.eax, 4)) found = found | Feature::kAvxVnni;
   }

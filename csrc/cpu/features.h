@@ -9,7 +9,7 @@
 namespace paring {
 
 enum class Feature : std::uint32_t {
-  kAvx2 = 1u << 0,  // with FMA, as on every CPU that has AVX2
+  kAvx2 = 1u << 0,  // with FMA and F16C, as on every CPU that has AVX2
   kAvxVnni = 1u << 1,
   kAvx512 = 1u << 2,  // F, BW, DQ and VL
   kAvx512Vnni = 1u << 3,

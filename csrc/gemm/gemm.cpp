@@ -4,6 +4,7 @@
 
 #include "cpu/level.h"
 #include "gemm/activations.h"
+#include "gemm/multiply_floats.h"
 #include "threads/pool.h"
 
 namespace paring {
@@ -13,7 +14,6 @@ namespace {
 constexpr std::size_t kBlockBytes = std::size_t{512} << 10;
 // A piece of work worth waking a thread for (some microseconds), in multiply-adds.
 constexpr std::size_t kIntegerGrain = std::size_t{1} << 21;
-constexpr std::size_t kFloatGrain = std::size_t{1} << 18;
 // Weights of more bytes than that do not stay in a second-level cache between calls.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 constexpr std::size_t kLine = 64;
@@ -58,68 +58,11 @@ void multiply_integers(const PackedActivations& activations, const PackedMatrix&
   });
 }
 
-// Steps of k that several tiles go through before the next ones: their part of a panel stays in a near cache meanwhile.
-constexpr std::size_t kFloatDepth = 1024;
-
-std::size_t depth_at_once(const PackedMatrix& w, std::size_t tiles) {
-  return tiles > 1 && w.k() > kFloatDepth ? kFloatDepth : std::max<std::size_t>(w.k(), 1);
-}
-
-// Between the blocks of k, sums lie in y; those of columns that y has not are made in one go at the end.
-void multiply_floats(const PackedActivations& activations, const PackedMatrix& w, const EpilogueKernel& epilogue,
-                     const LinearOutput& output) {
-  const MatrixView<float>& y = output.values;
-  const bool adds = output.residual.data != nullptr;
-  const std::size_t tiles = activations.tiles(), nr = w.panel_columns(), depth = depth_at_once(w, tiles);
-  const std::size_t tile_work = activations.first_row(1) * nr * depth + 1;
-  const std::size_t ahead_step = std::min(kLine, (w.kernel().layout.step_bytes() + tiles - 1) / tiles);
-  for (std::size_t k = 0; k == 0 || k < w.k(); k += depth) {
-    const bool last = k + depth >= w.k();
-    parallel_ranges(w.panels() * tiles, kFloatGrain / tile_work + 1, [&](std::size_t begin, std::size_t end) {
-      alignas(kAlignment) float sums[kMaxTileRows * kMaxPanelColumns];
-      FloatTask task{};
-      for (std::size_t i = begin; i < end; ++i) {
-        const std::size_t panel = i / tiles, tile = i % tiles, columns = std::min(nr, w.n() - panel * nr);
-        const bool whole = columns == nr;
-        if (!whole && !last) continue;
-        const std::size_t from = whole ? k : 0;
-        const auto* weights = reinterpret_cast<const float*>(w.panel(panel)) + from * nr;
-        activations.tile(tile, task);
-        task.activations += from * task.rows;
-        task.weights = weights;
-        task.steps = last ? w.k() - from : depth;
-        task.goes_on = from > 0;
-        float* out = y.row(activations.first_row(tile)) + panel * nr;
-        task.sums = whole ? out : sums;
-        task.sums_stride = whole ? y.row_stride : nr;
-        const bool more = tiles > 1 && panel + 1 < w.panels();
-        task.ahead = more ? w.panel(panel + 1) + from * nr * sizeof(float) + tile * task.steps * ahead_step : nullptr;
-        task.ahead_step = more ? ahead_step : 0;
-        w.kernel().run_floats(task);
-        if (!last) continue;
-        epilogue.run({.sums = task.sums,
-                      .sums_stride = task.sums_stride,
-                      .rows = task.rows,
-                      .cols = columns,
-                      .row_scales = nullptr,
-                      .bias = w.bias(panel),
-                      .exact_values = nullptr,
-                      .exact_weights = nullptr,
-                      .activation = adds ? Activation::kNone : output.activation,
-                      .y = out,
-                      .y_stride = y.row_stride});
-        if (adds)
-          finish_tile(epilogue, output, out, y.row_stride, activations.first_row(tile), panel * nr, task.rows, columns);
-      }
-    });
-  }
-}
-
 // Rows of x that are packed at a time: those parts of them that are in use together fit kBlockBytes.
 std::size_t rows_at_once(const PackedMatrix& w) {
   const std::size_t mr = w.kernel().mr, per_row = std::max<std::size_t>(PackedActivations::bytes_per_row(w), 1);
   const std::size_t part =
-      w.kernel().layout.type == WeightType::kF32 ? std::min(per_row, kFloatDepth * sizeof(float)) : per_row;
+      w.kernel().compute() == Compute::kFloats ? std::min(per_row, kFloatDepth * sizeof(float)) : per_row;
   return std::max(round_up(kBlockBytes / part, mr), mr);
 }
 
@@ -163,7 +106,7 @@ void gemm(const LinearInput& x, const PackedMatrix& w, const LinearOutput& y) {
   const QuantizeLoops& loops = select(quantize_loops(), features);
   thread_local PackedActivations activations;
   const EpilogueKernel& epilogue = select(epilogue_kernels(), features);
-  const bool floats = w.kernel().layout.type == WeightType::kF32;
+  const bool floats = w.kernel().compute() == Compute::kFloats;
   const std::size_t block = rows_at_once(w);
   for (std::size_t row = 0; row < m; row += block) {
     const std::size_t rows = std::min(block, m - row);

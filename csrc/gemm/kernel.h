@@ -1,25 +1,29 @@
 // Packed matrix multiply, y = x * transpose(w): what a micro-kernel is and the table of them.
 //
 // A micro-kernel multiplies a tile of up to `mr` rows of x with one panel of `nr` rows of w (columns of y), over the
-// whole of k. Two kinds, by what the panel holds:
-//   u8, u4  x was quantized to int8 (quantize/activation.h); w holds unsigned codes
-//           with a zero point per (group, column).
-//           For each group of k: acc = sum x * (w - zero_point) (int32, exact), then
-//             sum = fma(float(acc), scale, sum), groups in ascending order, from 0;
-//           and y = fma(exact_value, exact_weight, fma(sum, row_scale, bias)) + 0 as in nn/epilogue.h.
-//           Exact: |x| <= 128, w and zero_point in 0 ... 255, up to kMaxGroup columns a group. acc starts from
-//           -zero_point * (sum of x); each x then adds x * w, so what is left of the start and what was added stay
-//           within 128 * 255 * kMaxGroup, which is below 2**31.
-//   f32     sums[r][c] is one chain of fused multiply-adds in ascending k, from 0, which may be made in several calls;
-//           the epilogue is left to the caller.
+// whole of k. Two kinds:
+//   integers  x was quantized to int8 (quantize/activation.h); w holds unsigned codes (u8, u4) with a zero point per
+//             (group, column).
+//             For each group of k: acc = sum x * (w - zero_point) (int32, exact), then
+//               sum = fma(float(acc), scale, sum), groups in ascending order, from 0;
+//             and y = fma(exact_value, exact_weight, fma(sum, row_scale, bias)) + 0 as in nn/epilogue.h.
+//             Exact: |x| <= 128, w and zero_point in 0 ... 255, up to kMaxGroup columns a group. acc starts from
+//             -zero_point * (sum of x); each x then adds x * w, so what is left of the start and what was added stay
+//             within 128 * 255 * kMaxGroup, which is below 2**31.
+//   floats    x stays float32. A weight is a float32, a float16 or bfloat16 widened, or of codes
+//             float(code - zero_point) * scale with one rounding. sums[r][c] is one chain of fused multiply-adds in
+//             ascending k, from 0, so the bytes are those of the float32 weight; the epilogue is left to the caller.
+//             Several tiles expand blocks of a panel to float32 and share them (ExpandTask, FloatTask); a single tile
+//             reads panels as they are (FewTask).
 // Every row of the table gives the same bytes. Unsigned weights cost nothing (VPDPBUSD wants one unsigned side, and
 // widening them is a mask and a shift) and leave x signed, whose row sums correct for any zero point, per group too.
 //
 // Weights:      panel of [step][nr][kr] codes, kr consecutive k of one column together, every group padded to kr.
 //               u8: kr = 4, a byte each. u4: kr = 8 in 4 bytes: k + 0..3 in the low nibbles, k + 4..7 in the high ones.
-//               f32: kr = 1.
+//               f32, f16, bf16: kr = 1.
 // Activations:  tile of [quad][rows][4] int8 (kQuads), the same as int16 in the order 0, 2, 1, 3 (kPairs),
-//               or [k][rows] float (kFloats). Padding is zero, so what pads the weights does not matter.
+//               or [k][rows] float (kFloats). Padding is zero, so what pads the weights does not matter; floats have
+//               none, since a padded code times its scale may be infinite.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +34,9 @@
 
 namespace paring {
 
-enum class WeightType : std::uint8_t { kU8, kU4, kF32 };
+enum class WeightType : std::uint8_t { kU8, kU4, kF32, kF16, kBF16 };
+// What x is multiplied as. Floats as weights have no row for integers.
+enum class Compute : std::uint8_t { kIntegers, kFloats };
 enum class ActivationLayout : std::uint8_t { kQuads, kPairs, kFloats };
 
 inline constexpr std::size_t kMaxGroup = 65536;
@@ -44,9 +50,9 @@ struct PackLayout {
 
   bool operator==(const PackLayout&) const = default;
   // Bytes of one step (kr values of each of nr columns).
-  constexpr std::size_t step_bytes() const {
-    return type == WeightType::kF32 ? std::size_t{4} * nr * kr : std::size_t{4} * nr;
-  }
+  constexpr std::size_t step_bytes() const { return is_half() ? std::size_t{2} * nr : std::size_t{4} * nr; }
+  constexpr bool is_half() const { return type == WeightType::kF16 || type == WeightType::kBF16; }
+  constexpr bool is_code() const { return type == WeightType::kU8 || type == WeightType::kU4; }
 };
 
 // What lies where in every panel of a packed weight, in one stream: group after group [steps][scales][zero points],
@@ -57,9 +63,11 @@ struct PanelLayout {
   std::size_t groups = 1;            // at least 1
   std::size_t group_steps = 0;       // of every group but the last
   std::size_t last_group_steps = 0;  // of the last group
-  std::size_t parameter_bytes = 0;   // scales and zero points of a group
-  std::size_t bias_offset = 0;       // [nr] float
-  bool one_zero_point = false;       // zero_point is that of all columns; IntegerTask::row_starts has it too
+  std::size_t group_columns = 0;     // columns of the weight in every group but the last: at most kr * group_steps
+  std::size_t last_group_columns = 0;
+  std::size_t parameter_bytes = 0;  // scales and zero points of a group
+  std::size_t bias_offset = 0;      // [nr] float
+  bool one_zero_point = false;      // zero_point is that of all columns; IntegerTask::row_starts has it too
   std::int32_t zero_point = 0;
 };
 
@@ -102,6 +110,28 @@ struct FloatTask {
   std::size_t ahead_step;
 };
 
+// A block of k of one panel, written as float32 in the layout of f32 panels. It may start and end inside a step.
+struct ExpandTask {
+  const PanelLayout* layout;
+  const std::byte* panel;
+  std::size_t from, count;  // columns of the weight
+  float* out;               // [count][nr]
+};
+
+// A single tile of x times neighbouring panels over the whole of k.
+// Panels that so many rows take at once: the independent chains hide the latency of the multiply-add.
+constexpr std::size_t few_panels(std::size_t rows) { return rows == 1 ? 4 : rows <= 3 ? 2 : 1; }
+
+struct FewTask {
+  const PanelLayout* layout;
+  const std::byte* panel;    // the first one
+  std::size_t panels;        // 1 ... few_panels(rows)
+  const float* activations;  // [k][rows]
+  std::size_t rows;          // 1 ... mr
+  float* sums;               // row r at sums + r * sums_stride; panels * nr floats of each are written
+  std::size_t sums_stride;
+};
+
 struct GemmKernel {
   const char* name;
   FeatureSet needs;
@@ -111,13 +141,20 @@ struct GemmKernel {
   std::uint8_t pair_rows;  // tiles of up to so many rows may take two panels at once
   void (*run_integers)(const IntegerTask&);
   void (*run_floats)(const FloatTask&);  // one of the two is null
+  // Floats only. Without `expand` panels are float32 already; without `run_few` a single tile is run like others.
+  void (*expand)(const ExpandTask&) = nullptr;
+  void (*run_few)(const FewTask&) = nullptr;
+
+  constexpr Compute compute() const {
+    return activations == ActivationLayout::kFloats ? Compute::kFloats : Compute::kIntegers;
+  }
 };
 
 // All compiled rows, best first within each weight type.
 std::span<const GemmKernel> gemm_kernels();
 
 // The best row for a weight type on a CPU with these features. Pure.
-const GemmKernel& choose_gemm_kernel(WeightType type, FeatureSet have);
+const GemmKernel& choose_gemm_kernel(WeightType type, Compute compute, FeatureSet have);
 
 void gemm_s8u8_scalar(const IntegerTask&);
 void gemm_s8u4_scalar(const IntegerTask&);
@@ -130,5 +167,28 @@ void gemm_s8u4_avxvnni(const IntegerTask&);
 void gemm_f32_avx512(const FloatTask&);
 void gemm_s8u8_avx512vnni(const IntegerTask&);
 void gemm_s8u4_avx512vnni(const IntegerTask&);
+
+void expand_u8_scalar(const ExpandTask&);
+void expand_u4_scalar(const ExpandTask&);
+void expand_f16_scalar(const ExpandTask&);
+void expand_bf16_scalar(const ExpandTask&);
+void expand_u8_avx2(const ExpandTask&);
+void expand_u4_avx2(const ExpandTask&);
+void expand_f16_avx2(const ExpandTask&);
+void expand_bf16_avx2(const ExpandTask&);
+void expand_u8_avx512(const ExpandTask&);
+void expand_u4_avx512(const ExpandTask&);
+void expand_f16_avx512(const ExpandTask&);
+void expand_bf16_avx512(const ExpandTask&);
+void few_f32u8_avx2(const FewTask&);
+void few_f32u4_avx2(const FewTask&);
+void few_f32f16_avx2(const FewTask&);
+void few_f32bf16_avx2(const FewTask&);
+void few_f32_avx2(const FewTask&);
+void few_f32u8_avx512(const FewTask&);
+void few_f32u4_avx512(const FewTask&);
+void few_f32f16_avx512(const FewTask&);
+void few_f32bf16_avx512(const FewTask&);
+void few_f32_avx512(const FewTask&);
 
 }  // namespace paring

@@ -46,20 +46,20 @@ void PackedMatrix::allocate(std::size_t n, std::size_t k, std::size_t group_size
   group_size_ = group_size == 0 ? std::max<std::size_t>(k, 1) : std::min(group_size, std::max<std::size_t>(k, 1));
   layout_.groups = k == 0 ? 1 : (k + group_size_ - 1) / group_size_;
   const std::size_t last = k - (layout_.groups - 1) * group_size_;
-  if (pack.type != WeightType::kF32) {
+  if (kernel_->compute() == Compute::kIntegers) {
     require(group_size_ <= kMaxGroup, [&] {
       return "in_features: integer sums of more than " + std::to_string(kMaxGroup) +
              " columns with one scale do not fit 32 bits, got " + std::to_string(group_size_) +
              "; quantize with granularity='group'";
     });
   }
+  layout_.group_columns = group_size_;
+  layout_.last_group_columns = last;
   layout_.group_steps = (group_size_ + pack.kr - 1) / pack.kr;
   layout_.last_group_steps = (last + pack.kr - 1) / pack.kr;
   panels_ = (n + pack.nr - 1) / pack.nr;
   const std::size_t column_words = kWord * pack.nr;
-  layout_.parameter_bytes = pack.type == WeightType::kF32 ? 0
-                            : layout_.one_zero_point      ? column_words
-                                                          : 2 * column_words;
+  layout_.parameter_bytes = !pack.is_code() ? 0 : layout_.one_zero_point ? column_words : 2 * column_words;
   layout_.bias_offset = round_up(codes_end(layout_.groups - 1) + layout_.parameter_bytes, kAlignment);
   layout_.bytes = round_up(layout_.bias_offset + column_words, kAlignment);
   bytes_ = AlignedBytes(panels_ * layout_.bytes, AlignedBytes::Fill::kNone);
@@ -83,6 +83,26 @@ PackedMatrix::PackedMatrix(const GemmKernel& kernel, MatrixView<const float> wei
       const std::size_t written = columns == nr ? k_ * nr * sizeof(float) : 0;
       std::memset(panel(p) + written, 0, layout_.bytes - written);
       turn_words(weight.row(p * nr), columns, k_, weight.row_stride * sizeof(float), panel(p), nr * sizeof(float));
+    }
+  });
+  pack_bias(bias);
+}
+
+PackedMatrix::PackedMatrix(const GemmKernel& kernel, MatrixView<const std::uint16_t> weight, const float* bias)
+    : kernel_(&kernel) {
+  require(kernel.layout.is_half(), "kernel: expected one for 16-bit floats");
+  allocate(weight.rows, weight.cols, 0);
+  const std::size_t nr = panel_columns();
+  constexpr std::size_t kColumnsAtATime = 32;  // what is written meanwhile stays in a first-level cache
+  parallel_ranges(panels_, 1, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t p = begin; p < end; ++p) {
+      const std::size_t columns = std::min(nr, n_ - p * nr);
+      std::memset(panel(p), 0, layout_.bytes);
+      auto* values = reinterpret_cast<std::uint16_t*>(panel(p));
+      for (std::size_t from = 0; from < k_; from += kColumnsAtATime)
+        for (std::size_t c = 0; c < columns; ++c)
+          for (std::size_t k = from; k < std::min(from + kColumnsAtATime, k_); ++k)
+            values[k * nr + c] = weight.row(p * nr + c)[k];
     }
   });
   pack_bias(bias);
@@ -171,7 +191,7 @@ ColumnPlace PackedMatrix::place_of_column(std::size_t column) const {
 }
 
 std::vector<std::uint8_t> PackedMatrix::unpack_codes() const {
-  require(kernel_->layout.type != WeightType::kF32, "unpack_codes: this matrix holds floats");
+  require(kernel_->layout.is_code(), "unpack_codes: this matrix holds floats");
   std::vector<std::uint8_t> codes(n_ * k_);
   const std::size_t nr = panel_columns();
   for (std::size_t row = 0; row < n_; ++row) {
@@ -186,15 +206,25 @@ std::vector<std::uint8_t> PackedMatrix::unpack_codes() const {
   return codes;
 }
 
-std::vector<float> PackedMatrix::unpack_floats() const {
-  require(kernel_->layout.type == WeightType::kF32, "unpack_floats: this matrix holds codes");
-  std::vector<float> values(n_ * k_);
+template <typename T>
+std::vector<T> PackedMatrix::unpack_values() const {
+  std::vector<T> values(n_ * k_);
   const std::size_t nr = panel_columns();
   for (std::size_t row = 0; row < n_; ++row) {
-    const auto* packed = reinterpret_cast<const float*>(panel(row / nr));
+    const auto* packed = reinterpret_cast<const T*>(panel(row / nr));
     for (std::size_t k = 0; k < k_; ++k) values[row * k_ + k] = packed[k * nr + row % nr];
   }
   return values;
+}
+
+std::vector<float> PackedMatrix::unpack_floats() const {
+  require(kernel_->layout.type == WeightType::kF32, "unpack_floats: this matrix holds no float32");
+  return unpack_values<float>();
+}
+
+std::vector<std::uint16_t> PackedMatrix::unpack_halves() const {
+  require(kernel_->layout.is_half(), "unpack_halves: this matrix holds no 16-bit floats");
+  return unpack_values<std::uint16_t>();
 }
 
 }  // namespace paring

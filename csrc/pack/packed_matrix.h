@@ -18,6 +18,8 @@ class PackedMatrix {
   // `bias` has n elements or is null. Throw std::invalid_argument if the kernel is for another weight type, or k is
   // beyond what its sums can hold.
   PackedMatrix(const GemmKernel& kernel, MatrixView<const float> weight, const float* bias);
+  // The bits of float16 or bfloat16 values, whichever the kernel takes.
+  PackedMatrix(const GemmKernel& kernel, MatrixView<const std::uint16_t> weight, const float* bias);
   PackedMatrix(const GemmKernel& kernel, const QuantizedView& weight, const float* bias);
 
   // The weight type whose kernels run codes of so many bits.
@@ -46,12 +48,16 @@ class PackedMatrix {
 
   ColumnPlace place_of_column(std::size_t column) const;
 
-  // What was packed, read back from the panels (n, k): unsigned codes, or the floats themselves.
+  // What was packed, read back from the panels (n, k): unsigned codes, or the floats themselves
+  // (16-bit ones as their bits).
   std::vector<std::uint8_t> unpack_codes() const;
   std::vector<float> unpack_floats() const;
+  std::vector<std::uint16_t> unpack_halves() const;
 
  private:
   void allocate(std::size_t n, std::size_t k, std::size_t group_size);
+  template <typename T>
+  std::vector<T> unpack_values() const;
   void pack_bias(const float* bias);
   void pack_parameters(const QuantizedView& weight);
   void pack_code_panel(const QuantizedView& weight, std::size_t index, std::vector<std::int8_t>& codes);

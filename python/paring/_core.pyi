@@ -17,6 +17,7 @@ class Kernel(TypedDict):
 
 class GemmKernel(Kernel):
     weight_type: str
+    compute: str
     mr: int
     nr: int
     kr: int
@@ -293,6 +294,10 @@ class PackedMatrix:
     @staticmethod
     def from_floats(weight: F32, bias: F32 | None, *, kernel: str = "") -> PackedMatrix: ...
     @staticmethod
+    def from_halves(
+        weight: NDArray[np.uint16], bias: F32 | None, *, bfloat16: bool, kernel: str = ""
+    ) -> PackedMatrix: ...
+    @staticmethod
     def from_codes(
         data: NDArray[Any],
         scale: F32,
@@ -302,6 +307,7 @@ class PackedMatrix:
         group_size: int,
         bias: F32 | None,
         *,
+        compute: str = "int8",
         kernel: str = "",
     ) -> PackedMatrix: ...
     def run(self, x: F32, out: F32, activation: str) -> None: ...
@@ -317,6 +323,7 @@ class PackedMatrix:
     ) -> None: ...
     def unpack_codes(self) -> U8: ...
     def unpack_floats(self) -> F32: ...
+    def unpack_halves(self) -> NDArray[np.uint16]: ...
     @property
     def kernel(self) -> str: ...
     @property

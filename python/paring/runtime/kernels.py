@@ -27,7 +27,7 @@ def kernel_info() -> dict[str, Any]:
     True
     """
     kernels: list[dict[str, Any]] = []
-    chosen: set[tuple[str, str]] = set()
+    chosen: set[tuple[str, str, str]] = set()
     for kernel in [
         *_core.gemm_kernels(),
         *_core.convolution_kernels(),
@@ -39,6 +39,7 @@ def kernel_info() -> dict[str, Any]:
         kind = (
             entry["family"],
             str(entry.get("weight_type", entry.get("value_type", entry.get("kind", "")))),
+            str(entry.get("compute", "")),
         )
         entry["chosen"] = entry["usable"] and kind not in chosen
         if entry["chosen"]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from ..compression.floats import as_float32, check_floats, explain_not_finite
+from ..compression.floats import as_float32, as_native, check_floats, explain_not_finite
 from .activation_scale import ActivationScale
 
-__all__ = ["as_float_array", "as_matrix", "check_out", "check_residual", "pair_of"]
+__all__ = ["HALVES", "as_float_array", "as_matrix", "check_out", "check_residual", "pair_of"]
 
 
-def as_float_array(given: Any, label: str) -> npt.NDArray[np.float32]:
-    """Return numbers as float32; raises for what is none or not finite, naming it `label`."""
+HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+"""The float dtypes whose weights stay as they are: kernels widen them."""
+
+
+def as_float_array(given: Any, label: str, *, keep_halves: bool = False) -> npt.NDArray[Any]:
+    """Return numbers as float32, or as one of `HALVES` if they are so and that is asked for.
+
+    Raises for what is no float or not finite, naming it `label`.
+    """
     array = check_floats(given, label)
-    converted = as_float32(array)
+    kept = keep_halves and array.dtype.newbyteorder("=") in HALVES
+    converted = as_native(array) if kept else as_float32(array)
     if not np.isfinite(converted).all():
         raise explain_not_finite(array, label, float32=True) or AssertionError(label)
     return converted

@@ -11,6 +11,7 @@ from .. import _core
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .activation_scale import ActivationScale, bias_with_zero_point
 from .layer_arrays import as_float_array, as_matrix, check_out, check_residual, pair_of
+from .weight_packing import ComputeName, choose_compute, pack_weight
 
 __all__ = ["ActivationName", "PackedLinear", "activation_name"]
 
@@ -28,25 +29,31 @@ class PackedLinear:
     Parameters
     ----------
     weight : ndarray, QuantizedWeight or SparseWeight
-        ``(out_features, in_features)``. A float array is computed in float32. A quantized weight is computed in
-        integers: of each row of ``x`` the value of largest magnitude stays in float32 and the others become int8
-        on the way in (scale = the largest of them / 127). A sparse weight skips its zeros; with int8 codes it is
-        computed in integers too. A quantized or sparse weight whose ``axis`` is 1 is taken as
-        ``(in_features, out_features)``.
+        ``(out_features, in_features)``. A float array is computed in float32; float16 and bfloat16 stay two bytes a
+        weight and are widened by the kernel, float64 is rounded to float32. A quantized weight is computed as
+        `compute` says. A sparse weight skips its zeros; with int8 codes it is computed in integers. A quantized or
+        sparse weight whose ``axis`` is 1 is taken as ``(in_features, out_features)``.
     bias : ndarray, optional
         ``(out_features,)``, any float dtype.
     activation : {"relu", "gelu", "silu"}, optional
         Applied to the sum. "gelu" is the exact (erf) form.
+    compute : {"int8", "float32"}, optional
+        What ``x`` is multiplied as. "int8": of each row of ``x`` the value of largest magnitude stays in float32 and
+        the others become int8 on the way in (scale = the largest of them / 127). "float32": ``x`` stays as it is, and
+        the answer has the very bytes of a layer over ``weight.dense()``, while the weight stays in its codes. By
+        default "int8" for codes and "float32" for floats; a quantized weight takes either, any other weight only that.
     input_scale : ActivationScale, optional
-        For a quantized weight: one scale for all of ``x`` instead of one a row. ``x`` may then come as int8 codes of
-        that scale, from a layer that gives them.
+        For a quantized weight in int8: one scale for all of ``x`` instead of one a row. ``x`` may then come as int8
+        codes of that scale, from a layer that gives them.
     output_scale : ActivationScale, optional
-        For a quantized weight: the layer gives int8 codes of that scale, for the next layer.
+        For a quantized weight in int8: the layer gives int8 codes of that scale, for the next layer.
 
     Attributes
     ----------
     in_features, out_features : int
     activation : str or None
+    compute : str
+        "int8" or "float32".
     input_scale, output_scale : ActivationScale or None
     kernel : str
         Name of the kernel in use (see `paring.kernel_info`).
@@ -56,14 +63,13 @@ class PackedLinear:
     Raises
     ------
     TypeError, ValueError
-        If the weight is not a matrix of numbers, holds NaN or infinity, the bias does not fit, or there are scales
-        and the weight is not quantized.
+        If the weight is not a matrix of numbers, holds NaN or infinity, the bias does not fit, there is no kernel
+        that computes such a weight in that way, or there are scales and the layer does not compute in int8.
 
     Notes
     -----
-    A row of ``x`` that holds NaN or infinity gives a row of NaN through a quantized weight; through a float weight it
-    follows IEEE arithmetic. Where the output is int8, NaN becomes -128. Quantized layers take up to 65,536 input
-    features a scale.
+    A row of ``x`` that holds NaN or infinity gives a row of NaN through a layer that computes in int8; in float32 it
+    follows IEEE arithmetic. Where the output is int8, NaN becomes -128. int8 takes up to 65,536 input features a scale.
 
     Examples
     --------
@@ -72,6 +78,13 @@ class PackedLinear:
     >>> layer = paring.PackedLinear(weight, bias=np.array([0.0, 1.0], np.float32), activation="relu")
     >>> layer(np.array([[2.0, 3.0]], np.float32))
     array([[ 0., 14.]], dtype=float32)
+
+    Codes of 4 bits beside activations that are not rounded:
+
+    >>> codes, x = paring.quantize(weight, bits=4), np.array([[0.1, 1e4]], np.float32)
+    >>> exact = paring.PackedLinear(codes, compute="float32")
+    >>> np.array_equal(exact(x), paring.PackedLinear(codes.dense())(x))
+    True
 
     Two layers that hand int8 on:
 
@@ -85,13 +98,22 @@ class PackedLinear:
     array([[-30.031496,  49.984253]], dtype=float32)
     """
 
-    __slots__ = ("_packed", "activation", "in_features", "input_scale", "out_features", "output_scale")
+    __slots__ = (
+        "_packed",
+        "activation",
+        "compute",
+        "in_features",
+        "input_scale",
+        "out_features",
+        "output_scale",
+    )
 
     def __init__(
         self,
         weight: Weight,
         bias: npt.NDArray[Any] | None = None,
         activation: ActivationName | None = None,
+        compute: ComputeName | None = None,
         *,
         input_scale: ActivationScale | None = None,
         output_scale: ActivationScale | None = None,
@@ -99,7 +121,8 @@ class PackedLinear:
         self.activation = activation_name(activation)
         self.input_scale, self.output_scale = input_scale, output_scale
         if not isinstance(weight, QuantizedWeight | SparseWeight):
-            weight = as_float_array(weight, "weight")
+            weight = as_float_array(weight, "weight", keep_halves=True)
+        self.compute = choose_compute(weight, compute)
         if len(weight.shape) != 2:
             raise ValueError(
                 f"weight: expected two axes (out_features, in_features), got shape {tuple(weight.shape)}"
@@ -114,7 +137,7 @@ class PackedLinear:
         checked = self._bias(bias)
         if input_scale is not None and isinstance(weight, QuantizedWeight):
             checked = bias_with_zero_point(weight, checked, input_scale)
-        self._packed = _pack(weight, checked)
+        self._packed = pack_weight(weight, checked, self.compute)
 
     def _require_scales(self, weight: Weight) -> None:
         for name in ("input_scale", "output_scale"):
@@ -128,6 +151,8 @@ class PackedLinear:
                     f"{name}: expected a quantized weight beside it, got {_kind_of(weight)}; int8 activations meet "
                     "integer weights only"
                 )
+            if self.compute != "int8":
+                raise ValueError(f"{name}: expected compute='int8' beside it, got {self.compute!r}")
 
     def _bias(self, bias: npt.NDArray[Any] | None) -> npt.NDArray[np.float32] | None:
         if bias is None:
@@ -243,26 +268,6 @@ def activation_name(activation: ActivationName | None) -> ActivationName | None:
     if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)} or None, got {activation!r}")
     return activation
-
-
-def _pack(
-    weight: npt.NDArray[np.float32] | QuantizedWeight | SparseWeight, bias: npt.NDArray[np.float32] | None
-) -> _core.PackedMatrix | _core.PackedCsr:
-    if isinstance(weight, QuantizedWeight):
-        return _core.PackedMatrix.from_codes(
-            weight.data,
-            weight.scale,
-            weight.zero_point,
-            weight.bits,
-            weight.columns,
-            weight.kernel_group_size,
-            bias,
-        )
-    if isinstance(weight, SparseWeight):
-        return _core.PackedCsr.from_csr(
-            weight.data, weight.indices, weight.indptr, weight.scale, weight.columns, bias
-        )
-    return _core.PackedMatrix.from_floats(weight, bias)
 
 
 def _kind_of(weight: Weight) -> str:
