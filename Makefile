@@ -15,11 +15,11 @@ PIP := $(RUN) -m pip --disable-pip-version-check --no-input --quiet --quiet
 LOCK := $(if $(shell command -v flock),flock .venv.lock,)
 # CMake arguments for a Python without headers: see the script.
 WITH_HEADERS = headers=$$(tools/python_headers.sh $(1)) && CMAKE_ARGS="$$CMAKE_ARGS $$headers"
-CXX_FILES = $(shell find csrc -name '*.cpp' -o -name '*.h' -o -name '*.inl')
+CXX_FILES = $(shell find csrc tests/neon -name '*.cpp' -o -name '*.h' -o -name '*.inl')
 
 .DELETE_ON_ERROR:
-.PHONY: help build setup demo test test-peers lint ruff mypy clang-format warnings format sanitize fuzz bench bench-check \
-  bench-baseline record wheel clean
+.PHONY: help build setup demo test test-peers lint ruff mypy clang-format warnings format sanitize neon fuzz bench \
+  bench-check bench-baseline record wheel clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -93,6 +93,9 @@ sanitized-tests: sanitized-build
 	@LD_PRELOAD="$$($${CXX:-c++} -print-file-name=libasan.so) $$($${CXX:-c++} -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	  PYTHONMALLOC=malloc $(RUN) -m pytest --capture=sys tests/test_fork.py tests/test_*kernel*.py $(TEST_FLAGS)
+
+neon: build $(VENV)/has-test  ## kernels for 64-bit ARM, cross-compiled and run under qemu-aarch64
+	@$(RUN) -m pytest -rs --capture=no tests/test_neon.py $(TEST_FLAGS)
 
 # Seconds for each reader.
 FUZZ_SECONDS ?= 60

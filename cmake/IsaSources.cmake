@@ -1,10 +1,11 @@
-# The only place that knows compiler flags of instruction sets.
+# The only place that knows compiler flags of instruction sets and of arithmetic.
 #
 #   paring_isa_source(TARGET ISA FILE)   adds FILE to TARGET with the flags of ISA, or says why it does not
 #
 # Each instruction set the compiler knows defines PARING_HAVE_<ISA> for the whole target, which is how tables of
-# kernels know the rows that exist. Flags are given one by one: -march=x86-64-v3 and the like mark the object with a
-# level that wheel checkers refuse.
+# kernels know the rows that exist. Those of another architecture are left out without a word. On x86 flags are given one
+# by one: -march=x86-64-v3 and the like mark the object with a level that wheel checkers refuse. On ARM they are levels of
+# the architecture, which leave no such mark.
 
 include(CheckCXXCompilerFlag)
 
@@ -17,6 +18,14 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   list(APPEND PARING_FLAGS_AVX512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 set(PARING_FLAGS_AVX512VNNI ${PARING_FLAGS_AVX512} -mavx512vnni)
+set(PARING_FLAGS_NEON -march=armv8-a)
+set(PARING_FLAGS_NEONDOT -march=armv8.2-a+dotprod)
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(PARING_NATIVE_ISAS avx2 avxvnni avx512 avx512vnni)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  set(PARING_NATIVE_ISAS neon neondot)
+endif()
 
 # Same arithmetic everywhere: no contraction, no reassociation. The two -fno flags change no result; they let the
 # compiler vectorize comparisons and rounding.
@@ -29,13 +38,16 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(APPEND PARING_KERNEL_FLAGS -fno-tree-pre)
 endif()
 
+# All other files: where the baseline has fused multiply-adds, as on ARM, compilers would make them of their own accord.
+set(PARING_CORE_FLAGS -ffp-contract=off)
+
 function(paring_isa_source target isa file)
   string(TOUPPER ${isa} ISA)
   if(PARING_ISAS AND NOT isa IN_LIST PARING_ISAS AND NOT isa STREQUAL "scalar")
     return()
   endif()
   if(NOT isa STREQUAL "scalar")
-    if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+    if(NOT isa IN_LIST PARING_NATIVE_ISAS)
       return()
     endif()
     string(REPLACE ";" " " joined "${PARING_FLAGS_${ISA}}")

@@ -12,7 +12,7 @@ import pytest
 
 from paring import _core
 
-ALL_LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni")
+ALL_LEVELS = ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot")
 USABLE = _core.levels()
 
 
@@ -108,6 +108,8 @@ def features_of(level):
         "avxvnni": {"avx2", "avxvnni"},
         "avx512": {"avx2", "avx512"},
         "avx512vnni": {"avx2", "avx512", "avx512vnni"},
+        "neon": {"neon"},
+        "neondot": {"neon", "neondot"},
     }[level]
 
 
@@ -146,9 +148,10 @@ class TestThreads:
 
 def flags_of_the_kernel():
     path = Path("/proc/cpuinfo")
-    flags = re.search(r"^flags\s*:(.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    text = path.read_text() if path.exists() else ""
+    flags = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
     if flags is None:
-        pytest.skip("no x86 flags in /proc/cpuinfo")
+        pytest.skip("no flags in /proc/cpuinfo")
     return set(flags.group(1).split())
 
 
@@ -159,6 +162,8 @@ def flags_of_the_kernel():
         ("avxvnni", {"avx2", "fma", "avx_vnni"}),
         ("avx512", {"fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"}),
         ("avx512vnni", {"fma", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}),
+        ("neon", {"asimd"}),
+        ("neondot", {"asimd", "asimddp"}),
     ],
 )
 def test_detected_features_are_those_the_operating_system_shows(feature, needed):
@@ -167,4 +172,4 @@ def test_detected_features_are_those_the_operating_system_shows(feature, needed)
 
 
 def test_every_feature_is_checked_against_the_operating_system():
-    assert set(_core.features()) <= {"avx2", "avxvnni", "avx512", "avx512vnni"}
+    assert set(_core.features()) <= {"avx2", "avxvnni", "avx512", "avx512vnni", "neon", "neondot"}

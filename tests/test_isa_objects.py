@@ -94,6 +94,8 @@ def test_the_list_of_isa_sources_is_read():
     assert entry_points("gemm") >= {"gemm_f32_scalar", "gemm_s8u8_avx2", "gemm_s8u4_avx512vnni"}
     assert isa_of("gemm_s8u8_avx512vnni") == "avx512vnni"
     assert isa_of("kQuantizeLoopsAvx512") == "avx512"
+    assert isa_of("gemm_s8u8_neon") == "neon"
+    assert isa_of("kProbeNeonDot") == "neondot"
 
 
 def test_every_source_named_for_an_instruction_set_is_compiled_as_one():
@@ -157,9 +159,9 @@ def test_the_extension_demands_no_x86_level():
 
 
 # What the compiler writes for newer CPUs only: VEX and EVEX encodings (all AVX and FMA), BMI, and some singles.
-# TZCNT is not here: the baseline's `rep bsf` reads the same.
+# TZCNT is not here: the baseline's `rep bsf` reads the same. Of ARM's the dot products.
 NEWER = re.compile(
-    r"^\s*[0-9a-f]+:\s+((?!ver[rw]\b)v[a-z]\w*|shlx|shrx|sarx|rorx|mulx|pdep|pext|andn|bls\w+|bextr|bzhi|movbe|lzcnt|popcnt)\b",
+    r"^\s*[0-9a-f]+:\s+((?!ver[rw]\b)v[a-z]\w*|shlx|shrx|sarx|rorx|mulx|pdep|pext|andn|bls\w+|bextr|bzhi|movbe|lzcnt|popcnt|[su]dot)\b",
     re.MULTILINE,
 )
 
@@ -169,7 +171,11 @@ def newer_instructions(path):
 
 
 def test_newer_instructions_are_recognized():
-    assert any("fmadd" in name for name in newer_instructions(object_of("gemm/f32_avx2.cpp")))
+    names = {"gemm/f32_avx2.cpp": "fmadd", "gemm/s8_neondot.cpp": "sdot"}
+    built = names.keys() & objects().keys()
+    assert built
+    for name in built:
+        assert any(names[name] in found for found in newer_instructions(object_of(name)))
 
 
 def test_other_objects_stay_at_the_baseline():

@@ -2,6 +2,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace paring {
@@ -49,6 +53,38 @@ FeatureSet detect() {
   return found;
 }
 
+#elif defined(__aarch64__)
+
+// Which registers exist is for the operating system to say: the CPU's own answer is not for programs to read.
+bool has_dot_product() {
+#if defined(__linux__)
+  constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP, which old headers lack
+  return (getauxval(AT_HWCAP) & kAsimdDp) != 0;
+#elif defined(__APPLE__)
+  int found = 0;
+  std::size_t size = sizeof found;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &found, &size, nullptr, 0) == 0 && found != 0;
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return true;
+#else
+  return false;
+#endif
+}
+
+bool has_neon() {
+#if defined(__linux__)
+  constexpr unsigned long kAsimd = 1ul << 1;  // HWCAP_ASIMD
+  return (getauxval(AT_HWCAP) & kAsimd) != 0;
+#else
+  return true;
+#endif
+}
+
+FeatureSet detect() {
+  if (!has_neon()) return {};
+  return has_dot_product() ? Feature::kNeon | Feature::kNeonDot : FeatureSet(Feature::kNeon);
+}
+
 #else
 
 FeatureSet detect() { return {}; }
@@ -71,6 +107,8 @@ std::vector<std::string> feature_names(FeatureSet features) {
   add(Feature::kAvxVnni, "avxvnni");
   add(Feature::kAvx512, "avx512");
   add(Feature::kAvx512Vnni, "avx512vnni");
+  add(Feature::kNeon, "neon");
+  add(Feature::kNeonDot, "neondot");
   return names;
 }
 

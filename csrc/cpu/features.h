@@ -13,6 +13,8 @@ enum class Feature : std::uint32_t {
   kAvxVnni = 1u << 1,
   kAvx512 = 1u << 2,  // F, BW, DQ and VL
   kAvx512Vnni = 1u << 3,
+  kNeon = 1u << 4,     // with fused multiply-add, as on every 64-bit ARM
+  kNeonDot = 1u << 5,  // SDOT and UDOT (FEAT_DotProd)
 };
 
 class FeatureSet {
@@ -31,7 +33,7 @@ class FeatureSet {
 
 constexpr FeatureSet operator|(Feature a, Feature b) { return FeatureSet(a) | FeatureSet(b); }
 
-// Reads CPUID and XGETBV once; later calls return the same set.
+// Asks the CPU (x86: CPUID and XGETBV) or the operating system (ARM) once; later calls return the same set.
 FeatureSet detected_features();
 
 std::vector<std::string> feature_names(FeatureSet features);

@@ -13,6 +13,8 @@ constexpr Level kLevels[] = {
     {"avxvnni", Feature::kAvx2 | Feature::kAvxVnni},
     {"avx512", Feature::kAvx2 | Feature::kAvx512},
     {"avx512vnni", Feature::kAvx2 | Feature::kAvx512 | Feature::kAvx512Vnni},
+    {"neon", Feature::kNeon},
+    {"neondot", Feature::kNeon | Feature::kNeonDot},
 };
 
 std::string usable_names() {

@@ -13,7 +13,7 @@ struct Level {
   FeatureSet features;
 };
 
-// Every level, weakest first. A CPU may lack one in the middle.
+// Every level of every architecture, weakest first within each. A CPU may lack one in the middle.
 std::span<const Level> levels();
 
 // The features of a level; throws std::invalid_argument that lists the usable names for an unknown name or one this

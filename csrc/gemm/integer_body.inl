@@ -3,6 +3,14 @@
 
 namespace {
 
+// The number that the bits of a code stand for.
+template <typename W>
+PARING_INLINE inline I32::Vec code_of(I32::Vec bits) {
+  if constexpr (!W::kSigned) return bits;
+  const I32::Vec half = I32::set(128);
+  return I32::sub(I32::bit_and(I32::add(bits, half), I32::set(W::kMask)), half);
+}
+
 // Stores the tile. `before` are the sums of the groups but the last, row r at before + r * kVectors * kWidth; null if
 // there is one group.
 template <typename W, int kRows, int kVectors, bool kOneZeroPoint, bool kGrouped>
@@ -33,7 +41,7 @@ PARING_INLINE inline void finish(const paring::IntegerTask& t, const void* scale
       F32::Vec sum = I32::to_float(acc[r][v]);
       sum = kGrouped ? F32::fma(sum, scale[v], F32::load(before + r * kColumns + v * kWidth)) : F32::mul(sum, scale[v]);
       const I32::Vec words = I32::load(vector_at(t.panel + place.codes, next, v));
-      const I32::Vec code = I32::bit_and(I32::shift_right(words, place.shift), mask);
+      const I32::Vec code = code_of<W>(I32::bit_and(I32::shift_right(words, place.shift), mask));
       const std::byte* own = t.panel + place.scales;
       const F32::Vec exact_weight =
           kGrouped ? F32::mul(I32::to_float(I32::sub(code, zero_point_at<kOneZeroPoint>(*t.layout, own, v))),
@@ -49,7 +57,7 @@ PARING_INLINE inline void finish(const paring::IntegerTask& t, const void* scale
 
 template <typename W, int kRows, int kPanels, bool kOneZeroPoint, bool kFar>
 [[gnu::noinline]] void tile(const paring::IntegerTask& t) {
-  constexpr int kVectors = 2 * kPanels;
+  constexpr int kVectors = kPanelVectors * kPanels;
   alignas(kLine) float sums[kRows * kVectors * kWidth];
   // Sums of groups stay in registers where there is room beside those of one group.
   constexpr bool kKept = 2 * kRows * kVectors + 4 <= W::kRegisters;

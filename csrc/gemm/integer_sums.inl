@@ -4,10 +4,11 @@
 //   W::X                          an element of packed x
 //   W::kStepValues                elements of x of one row and step
 //   W::kMask                      the bits of a code
+//   W::kSigned                    whether codes of a byte lie as signed ones (PackLayout::signed_bytes)
 //   W::kRegisters                 vector registers there are
 //   W::add_step(w, next, x, acc)  one step of every panel; the second panel lies `next` bytes behind the first
 //
-// A tile has kRows x kVectors sums, two vectors a panel, all in registers.
+// A tile has kRows x kVectors sums, kPanelVectors of them a panel, all in registers.
 #pragma once
 
 #include "base/simd/unroll.h"
@@ -26,15 +27,18 @@ PARING_INLINE inline void each_sum(const Function& function) {
 PARING_INLINE inline void ask_for(const std::byte* line) { __builtin_prefetch(line, 0, 3); }
 PARING_INLINE inline void ask_for_later(const std::byte* line) { __builtin_prefetch(line, 0, 2); }
 
-constexpr std::size_t kLine = 64, kWidth = F32::kWidth, kPanel = 2 * kWidth;
+constexpr std::size_t kLine = 64, kWidth = F32::kWidth;
+// Two vectors a panel, and more of short ones: panels have a multiple of 16 columns.
+constexpr int kPanelVectors = kWidth < 8 ? 16 / static_cast<int>(kWidth) : 2;
+constexpr std::size_t kPanel = kPanelVectors * kWidth;
 constexpr std::size_t kStepBytes = kPanel * 4;
 // How far ahead of use weights are asked for that come from memory.
 constexpr std::size_t kFarBytes = 4096;
 
 // Vector v of what lies at `from` in the first panel and `next` bytes further in the second.
 PARING_INLINE inline const std::byte* vector_at(const void* from, std::size_t next, int v) {
-  return static_cast<const std::byte*>(from) + static_cast<std::size_t>(v / 2) * next +
-         static_cast<std::size_t>(v % 2) * kWidth * 4;
+  return static_cast<const std::byte*>(from) + static_cast<std::size_t>(v / kPanelVectors) * next +
+         static_cast<std::size_t>(v % kPanelVectors) * kWidth * 4;
 }
 PARING_INLINE inline F32::Vec floats_at(const void* from, std::size_t next, int v) {
   return F32::load(reinterpret_cast<const float*>(vector_at(from, next, v)));
@@ -56,8 +60,9 @@ constexpr int sets_of(int sums, int registers) {
 // Adds the products of `steps` steps to acc, and moves w and x behind them.
 template <typename W, int kRows, int kPanels, bool kFar>
 PARING_INLINE inline void add_steps(const paring::IntegerTask& t, std::size_t steps, const std::uint8_t*& w,
-                                    const typename W::X*& x, const std::byte*& ahead, Sums<kRows, 2 * kPanels>& acc) {
-  constexpr int kVectors = 2 * kPanels, kSets = sets_of(kRows * kVectors, W::kRegisters);
+                                    const typename W::X*& x, const std::byte*& ahead,
+                                    Sums<kRows, kPanelVectors * kPanels>& acc) {
+  constexpr int kVectors = kPanelVectors * kPanels, kSets = sets_of(kRows * kVectors, W::kRegisters);
   constexpr std::size_t kStepValues = static_cast<std::size_t>(kRows) * W::kStepValues;
   const std::size_t next = t.layout->bytes;
   Sums<kRows, kVectors> others[kSets];  // the first one is not used: it is acc

@@ -47,6 +47,8 @@ struct PackLayout {
   WeightType type;
   std::uint8_t nr;  // columns of a panel
   std::uint8_t kr;  // consecutive k of a column that lie together
+  // u8 only: codes and zero points are 128 less, signed bytes, for instructions that multiply those (SDOT).
+  bool signed_bytes = false;
 
   bool operator==(const PackLayout&) const = default;
   // Bytes of one step (kr values of each of nr columns).
@@ -167,6 +169,11 @@ void gemm_s8u4_avxvnni(const IntegerTask&);
 void gemm_f32_avx512(const FloatTask&);
 void gemm_s8u8_avx512vnni(const IntegerTask&);
 void gemm_s8u4_avx512vnni(const IntegerTask&);
+void gemm_s8u8_neon(const IntegerTask&);
+void gemm_s8u4_neon(const IntegerTask&);
+void gemm_f32_neon(const FloatTask&);
+void gemm_s8u8_neondot(const IntegerTask&);
+void gemm_s8u4_neondot(const IntegerTask&);
 
 void expand_u8_scalar(const ExpandTask&);
 void expand_u4_scalar(const ExpandTask&);

@@ -73,6 +73,34 @@ constexpr GemmKernel kKernels[] = {
     floats("gemm_f32bf16_avx2_6x16", Feature::kAvx2, {kBF16, 16, 1}, 6, &gemm_f32_avx2, &expand_bf16_avx2,
            &few_f32bf16_avx2),
 #endif
+#if PARING_HAVE_NEONDOT
+    // Proven right under emulation; nobody has measured the rows for ARM.
+    {"gemm_s8u8_neondot_6x16",
+     Feature::kNeon | Feature::kNeonDot,
+     {kU8, 16, 4, true},
+     kQuads,
+     6,
+     2,
+     &gemm_s8u8_neondot,
+     nullptr},
+    {"gemm_s8u4_neondot_5x16",
+     Feature::kNeon | Feature::kNeonDot,
+     {kU4, 16, 8},
+     kQuads,
+     5,
+     2,
+     &gemm_s8u4_neondot,
+     nullptr},
+#endif
+#if PARING_HAVE_NEON
+    {"gemm_s8u8_neon_4x16", Feature::kNeon, {kU8, 16, 4}, kPairs, 4, 2, &gemm_s8u8_neon, nullptr},
+    {"gemm_s8u4_neon_4x16", Feature::kNeon, {kU4, 16, 8}, kQuads, 4, 2, &gemm_s8u4_neon, nullptr},
+    floats("gemm_f32_neon_6x16", Feature::kNeon, {kF32, 16, 1}, 6, &gemm_f32_neon, nullptr, nullptr),
+    floats("gemm_f32u8_neon_6x16", Feature::kNeon, {kU8, 16, 4}, 6, &gemm_f32_neon, &expand_u8_scalar, nullptr),
+    floats("gemm_f32u4_neon_6x16", Feature::kNeon, {kU4, 16, 8}, 6, &gemm_f32_neon, &expand_u4_scalar, nullptr),
+    floats("gemm_f32f16_neon_6x16", Feature::kNeon, {kF16, 16, 1}, 6, &gemm_f32_neon, &expand_f16_scalar, nullptr),
+    floats("gemm_f32bf16_neon_6x16", Feature::kNeon, {kBF16, 16, 1}, 6, &gemm_f32_neon, &expand_bf16_scalar, nullptr),
+#endif
     {"gemm_s8u8_scalar_4x16", FeatureSet(), {kU8, 16, 4}, kQuads, 4, 0, &gemm_s8u8_scalar, nullptr},
     {"gemm_s8u4_scalar_4x16", FeatureSet(), {kU4, 16, 8}, kQuads, 4, 0, &gemm_s8u4_scalar, nullptr},
     floats("gemm_f32_scalar_4x16", FeatureSet(), {kF32, 16, 1}, 4, &gemm_f32_scalar, nullptr, nullptr),

@@ -1,6 +1,6 @@
 #include "gemm/dot_avx512vnni.inl"
 
-#include "gemm/vnni_steps.inl"
+#include "gemm/dot_steps.inl"
 
 #include "gemm/integer_body.inl"
 

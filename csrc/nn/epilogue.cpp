@@ -10,6 +10,9 @@ constexpr EpilogueKernel kKernels[] = {
 #if PARING_HAVE_AVX2
     {"epilogue_avx2", Feature::kAvx2, &epilogue_avx2, &activate_avx2},
 #endif
+#if PARING_HAVE_NEON
+    {"epilogue_neon", Feature::kNeon, &epilogue_neon, &activate_neon},
+#endif
     {"epilogue_scalar", FeatureSet(), &epilogue_scalar, &activate_scalar},
 };
 

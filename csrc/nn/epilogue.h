@@ -58,8 +58,10 @@ std::span<const EpilogueKernel> epilogue_kernels();
 void epilogue_scalar(const EpilogueTask&);
 void epilogue_avx2(const EpilogueTask&);
 void epilogue_avx512(const EpilogueTask&);
+void epilogue_neon(const EpilogueTask&);
 void activate_scalar(const ActivationTask&);
 void activate_avx2(const ActivationTask&);
 void activate_avx512(const ActivationTask&);
+void activate_neon(const ActivationTask&);
 
 }  // namespace paring

@@ -14,8 +14,12 @@ namespace {
 
 constexpr std::size_t kWord = 4;
 
-// What is added to a signed code to make it unsigned in a kernel's width: a 3-bit code fits the 4-bit kernel as it is.
-constexpr int offset_of(WeightType type) { return type == WeightType::kU4 ? 8 : 128; }
+// What is added to a signed code to make it unsigned in a kernel's width, where it wants it so: a 3-bit code fits the
+// 4-bit kernel as it is.
+constexpr int offset_of(const PackLayout& layout) {
+  if (layout.signed_bytes) return 0;
+  return layout.type == WeightType::kU4 ? 8 : 128;
+}
 
 // Nibbles 0 ... 7 of every word in the order 0, 4, 1, 5, 2, 6, 3, 7: what files hold becomes what kernels take.
 void interleave_nibbles(std::uint32_t* words, std::size_t count) {
@@ -113,7 +117,7 @@ PackedMatrix::PackedMatrix(const GemmKernel& kernel, const QuantizedView& weight
   require(kernel.layout.type == type_for_bits(weight.bits), "kernel: expected one for codes of this width");
   const std::size_t scales = weight.per_tensor ? 1 : weight.data.rows * group_count(weight.columns, weight.group_size);
   layout_.one_zero_point = scales == 0 || one_for_all(weight, scales);
-  layout_.zero_point = offset_of(kernel.layout.type);
+  layout_.zero_point = offset_of(kernel.layout);
   if (layout_.one_zero_point && weight.zero_points != nullptr && scales > 0)
     layout_.zero_point += weight.zero_points[0];
   allocate(weight.data.rows, weight.columns, weight.group_size);
@@ -139,7 +143,7 @@ void PackedMatrix::pack_code_panel(const QuantizedView& weight, std::size_t inde
     turn_words(weight.data.row(first) + word * kWord, rows, count, weight.data.row_stride, group, pack.nr * kWord);
     if (nibbles) {
       interleave_nibbles(reinterpret_cast<std::uint32_t*>(group), count * pack.nr);
-    } else {
+    } else if (!pack.signed_bytes) {
       turn_signs(reinterpret_cast<std::uint32_t*>(group), count * pack.nr);
     }
   }
@@ -153,7 +157,7 @@ void PackedMatrix::pack_code_panel(const QuantizedView& weight, std::size_t inde
 
 void PackedMatrix::pack_parameters(const QuantizedView& weight) {
   const std::size_t nr = panel_columns(), groups = layout_.groups;
-  const int offset = offset_of(kernel_->layout.type);
+  const int offset = offset_of(kernel_->layout);
   for (std::size_t row = 0; row < n_ && k_ > 0; ++row)
     for (std::size_t g = 0; g < groups; ++g) {
       const std::size_t source = weight.per_tensor ? 0 : row * groups + g;
@@ -174,7 +178,7 @@ std::size_t PackedMatrix::code_offset(std::size_t j, std::size_t c, bool& high) 
 // Columns from `from` on, which is a multiple of kr.
 void PackedMatrix::pack_code_row(std::size_t row, const std::int8_t* codes, std::size_t from) {
   const PackLayout& pack = kernel_->layout;
-  const int offset = offset_of(pack.type);
+  const int offset = offset_of(pack);
   std::byte* start = panel(row / pack.nr);
   for (std::size_t j = from; j < k_; ++j) {
     bool high = false;
@@ -194,13 +198,14 @@ std::vector<std::uint8_t> PackedMatrix::unpack_codes() const {
   require(kernel_->layout.is_code(), "unpack_codes: this matrix holds floats");
   std::vector<std::uint8_t> codes(n_ * k_);
   const std::size_t nr = panel_columns();
+  const int raise = kernel_->layout.signed_bytes ? 128 : 0;
   for (std::size_t row = 0; row < n_; ++row) {
     const auto* packed = reinterpret_cast<const std::uint8_t*>(panel(row / nr));
     for (std::size_t j = 0; j < k_; ++j) {
       bool high = false;
       const std::uint8_t byte = packed[code_offset(j, row % nr, high)];
       const int nibble = high ? byte >> 4 : byte & 15;
-      codes[row * k_ + j] = static_cast<std::uint8_t>(kernel_->layout.type == WeightType::kU4 ? nibble : byte);
+      codes[row * k_ + j] = static_cast<std::uint8_t>(kernel_->layout.type == WeightType::kU4 ? nibble : byte + raise);
     }
   }
   return codes;

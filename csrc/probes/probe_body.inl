@@ -7,7 +7,11 @@ namespace {
 
 template <typename Vec>
 PARING_INLINE inline void may_change(Vec& value) {
+#if defined(__aarch64__)
+  asm volatile("" : "+w"(value));
+#else
   asm volatile("" : "+v"(value));
+#endif
 }
 
 template <typename P, typename Vec, Vec (*kAdd)(Vec, Vec, Vec)>

@@ -20,6 +20,12 @@ const Probe kTable[] = {
 #if PARING_HAVE_AVX2
     kProbeAvx2,
 #endif
+#if PARING_HAVE_NEONDOT
+    kProbeNeonDot,
+#endif
+#if PARING_HAVE_NEON
+    kProbeNeon,
+#endif
     kProbeScalar,
 };
 

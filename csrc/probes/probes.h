@@ -25,7 +25,7 @@ struct Probe {
 // Best first; the last needs nothing.
 std::span<const Probe> probes();
 
-extern const Probe kProbeScalar, kProbeAvx2, kProbeAvxVnni, kProbeAvx512, kProbeAvx512Vnni;
+extern const Probe kProbeScalar, kProbeAvx2, kProbeAvxVnni, kProbeAvx512, kProbeAvx512Vnni, kProbeNeon, kProbeNeonDot;
 
 // Seconds that `threads` of the pool's threads take when each does the whole of it.
 double time_int8_probe(const Probe& probe, std::size_t rounds, std::size_t threads);

@@ -86,5 +86,7 @@ void spmm_f32_avx512(const SparseTask&);
 void spmm_s8_scalar(const SparseTask&);
 void spmm_s8_avx2(const SparseTask&);
 void spmm_s8_avx512vnni(const SparseTask&);
+void spmm_f32_neon(const SparseTask&);
+void spmm_s8_neon(const SparseTask&);
 
 }  // namespace paring

@@ -20,6 +20,10 @@ constexpr SparseKernel kKernels[] = {
     {"spmm_s8_avx2_32", Feature::kAvx2, SparseValue::kS8, SparseLayout::kS16Pairs, {16, 32}, &spmm_s8_avx2},
     {"spmm_f32_avx2_32", Feature::kAvx2, SparseValue::kF32, SparseLayout::kF32, {8, 16, 24, 32}, &spmm_f32_avx2},
 #endif
+#if PARING_HAVE_NEON
+    {"spmm_s8_neon_32", Feature::kNeon, SparseValue::kS8, SparseLayout::kS16Pairs, {16, 32}, &spmm_s8_neon},
+    {"spmm_f32_neon_32", Feature::kNeon, SparseValue::kF32, SparseLayout::kF32, {4, 8, 16, 32}, &spmm_f32_neon},
+#endif
     {"spmm_s8_scalar_16", FeatureSet(), SparseValue::kS8, SparseLayout::kS16Pairs, {16}, &spmm_s8_scalar},
     {"spmm_f32_scalar_4", FeatureSet(), SparseValue::kF32, SparseLayout::kF32, {4}, &spmm_f32_scalar},
 };
