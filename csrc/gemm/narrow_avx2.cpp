@@ -3,8 +3,28 @@
 
 namespace {
 
+// Codes of 4 bits are converted: there is no register for another constant.
 template <bool>
-using Nibbles = PlainNumbers<4>;
+struct Nibbles {
+  static constexpr int kBits = 4;
+  static constexpr float kOffset = 0.0f;
+  static constexpr bool kZeroPointTaken = false;
+
+  explicit Nibbles(std::int32_t) {}
+
+  template <int kIndex>
+  PARING_INLINE F32::Vec of(I32::Vec words) const {
+    constexpr int kShift = shift_of<kBits>(kIndex);
+    if constexpr (kShift > 0) words = I32::shift_right<kShift>(words);
+    if constexpr (kShift + kBits < 32) words = I32::bit_and(words, I32::set(15));
+    return I32::to_float(words);
+  }
+  PARING_INLINE F32::Vec of(I32::Vec words, int index) const {
+    return I32::to_float(
+        I32::bit_and(I32::shift_right(words, static_cast<unsigned>(shift_of<kBits>(index))), I32::set(15)));
+  }
+};
+
 template <bool>
 using Bytes = PlainNumbers<8>;
 

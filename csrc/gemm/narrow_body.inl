@@ -16,6 +16,7 @@
 namespace {
 
 constexpr std::size_t kLine = 64, kWidth = F32::kWidth, kPanel = 2 * kWidth;
+constexpr std::size_t kRegisters = kWidth == 8 ? 16 : 32;
 // How far ahead of use panels are asked for that come from memory.
 constexpr std::size_t kFarBytes = 4096;
 
@@ -94,7 +95,11 @@ template <typename W, int kRows, int kPanels>
 template <typename W, int kRows>
 void few_of_rows(const paring::FewTask& task) {
   constexpr std::size_t kAtOnce = paring::few_panels(kRows);
-  if (task.panels == kAtOnce) return few_rows<W, kRows, kAtOnce>(task);
+  // Sums, a value of each row and a column must stay in registers.
+  constexpr bool kFit = kRows * 2 * kAtOnce + kRows + 2 <= kRegisters;
+  if constexpr (kFit) {
+    if (task.panels == kAtOnce) return few_rows<W, kRows, kAtOnce>(task);
+  }
   paring::FewTask one = task;
   one.panels = 1;
   for (std::size_t p = 0; p < task.panels; ++p, one.panel += task.layout->bytes, one.sums += kPanel)
