@@ -32,10 +32,12 @@ def as_float_array(given: Any, label: str, *, keep_halves: bool = False) -> npt.
 
 
 def as_matrix(array: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:
+    """Return an array of any shape as C-contiguous ``(rows, columns)``, copied only where it has to be."""
     return np.require(array, requirements=["C", "A"]).reshape(rows, columns)
 
 
 def check_residual(residual: npt.NDArray[np.float32], out: npt.NDArray[Any]) -> None:
+    """Raise TypeError or ValueError unless it is float32 of the shape of `out`, in other memory."""
     if not isinstance(residual, np.ndarray) or residual.dtype != np.float32:
         kind = residual.dtype if isinstance(residual, np.ndarray) else type(residual).__name__
         raise TypeError(f"residual: expected a float32 array, got {kind}")
@@ -48,6 +50,7 @@ def check_residual(residual: npt.NDArray[np.float32], out: npt.NDArray[Any]) -> 
 def check_out(
     out: npt.NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], x: npt.NDArray[Any]
 ) -> None:
+    """Raise TypeError or ValueError unless it is such an array that kernels can write, in other memory than `x`."""
     if not isinstance(out, np.ndarray) or out.dtype != dtype:
         kind = out.dtype if isinstance(out, np.ndarray) else type(out).__name__
         article = "an" if dtype == np.int8 else "a"
@@ -61,4 +64,5 @@ def check_out(
 
 
 def pair_of(scale: ActivationScale | None) -> tuple[float, int] | None:
+    """Return scale and zero point as the bindings take them."""
     return None if scale is None else (scale.scale, scale.zero_point)
