@@ -16,12 +16,12 @@ KINDS = {"codes": 0, "floats": 1, "sparse codes": 2, "sparse floats": 3}
 ACTIVATIONS = {"": 0, "relu": 1, "gelu": 2, "silu": 3}
 ARRAYS = (
     "x", "x_codes", "x_scale", "codes", "weight", "scale", "zero_point", "bias",
-    "indices", "indptr", "residual", "expected",
+    "indices", "indptr", "residual", "y_scale", "expected",
 )  # fmt: skip
 
 
-def portable(kernels, key, value):
-    return next(k["name"] for k in kernels if k[key] == value and not k["needs"])
+def portable(kernels, kind):
+    return next(k["name"] for k in kernels if k["name"].startswith(f"{kind}_") and not k["needs"])
 
 
 def case(kind, x, expected, *, bits=8, group_size=0, activation="", **arrays):
@@ -44,7 +44,7 @@ def run(packed, x, n, activation):
 def code_case(x, codes, scale, zero_point, bits, group_size, bias=None, activation=""):
     data = codes if bits == 8 else _core.pack_codes(codes, bits)
     if activation:
-        row = portable(_core.gemm_kernels(), "weight_type", "u4" if bits <= 4 else "u8")
+        row = portable(_core.gemm_kernels(), "gemm_s8u4" if bits <= 4 else "gemm_s8u8")
         packed = _core.PackedMatrix.from_codes(
             data, scale, zero_point, bits, codes.shape[1], group_size, bias, kernel=row
         )
@@ -67,7 +67,7 @@ def code_case(x, codes, scale, zero_point, bits, group_size, bias=None, activati
 
 def float_case(x, weight, bias=None, activation=""):
     if activation:
-        row = portable(_core.gemm_kernels(), "weight_type", "f32")
+        row = portable(_core.gemm_kernels(), "gemm_f32")
         expected = run(_core.PackedMatrix.from_floats(weight, bias, kernel=row), x, len(weight), activation)
     else:
         expected = reference.float_linear(x, weight, bias)
@@ -93,25 +93,29 @@ def random_code_case(rng, m, n, k, bits, group_size, *, symmetric, activation=""
     )
 
 
-def scaled_case(rng, x_codes, codes, zero_point, bits, activation=""):
-    """Activations that are codes of one scale already, and a residual."""
+def scaled_case(rng, x_codes, codes, zero_point, bits, activation="", *, codes_out=False):
+    """Activations that are codes of one scale already, a residual, and perhaps codes as outputs."""
     m, n = len(x_codes), len(codes)
     scale = (rng.standard_normal((n, 1)) * 0.1).astype(np.float32)
     residual = rng.standard_normal((m, n)).astype(np.float32)
-    row = portable(_core.gemm_kernels(), "weight_type", "u4" if bits <= 4 else "u8")
+    residual[0, :3] = np.nan, np.inf, -np.inf
+    row = portable(_core.gemm_kernels(), "gemm_s8u4" if bits <= 4 else "gemm_s8u8")
     data = codes if bits == 8 else _core.pack_codes(codes, bits)
     packed = _core.PackedMatrix.from_codes(data, scale, zero_point, bits, codes.shape[1], 0, None, kernel=row)
-    expected = np.empty((m, n), np.float32)
-    packed.run_scaled(x_codes, expected, activation, input_scale=(0.03, 0), residual=residual)
-    x_scale = np.array([0.03], np.float32)
+    expected = np.empty((m, n), np.int8 if codes_out else np.float32)
+    output_scale = (0.5, 0) if codes_out else None
+    packed.run_scaled(
+        x_codes, expected, activation, input_scale=(0.03, 0), residual=residual, output_scale=output_scale
+    )
     arrays = {
         "codes": data,
         "scale": scale,
         "zero_point": zero_point,
         "residual": residual,
-        "x_scale": x_scale,
+        "x_scale": np.array([0.03], np.float32),
+        "y_scale": np.array([0.5], np.float32) if codes_out else None,
     }
-    return case("codes", x_codes, expected, bits=bits, activation=activation, **arrays)
+    return case("codes", x_codes, expected.astype(np.float32), bits=bits, activation=activation, **arrays)
 
 
 def scaled_cases(rng):
@@ -126,7 +130,9 @@ def scaled_cases(rng):
                     yield scaled_case(rng, x_codes, codes, points, bits)
             for activation in ACTIVATIONS:
                 x_codes, points = random_codes(rng, (m, k), 8), random_codes(rng, (n, 1), bits)
-                yield scaled_case(rng, x_codes, random_codes(rng, (n, k), bits), points, bits, activation)
+                for codes_out in (False, True):
+                    codes = random_codes(rng, (n, k), bits)
+                    yield scaled_case(rng, x_codes, codes, points, bits, activation, codes_out=codes_out)
 
 
 def integer_cases(rng, tiles):
@@ -196,7 +202,7 @@ def sparse_case(rng, m, n, k, pattern, activation, *, integers):
         weight = (weight * 64).clip(-128, 127).astype(np.int8)
         scale = (rng.standard_normal(n) * 0.1).astype(np.float32)
     values, indices, indptr = _core.dense_to_csr(weight)
-    row = portable(_core.sparse_kernels(), "value_type", "s8" if integers else "f32")
+    row = portable(_core.sparse_kernels(), "spmm_s8" if integers else "spmm_f32")
     packed = _core.PackedCsr.from_csr(values, indices, indptr, scale, k, bias, kernel=row)
     if activation:
         expected = run(packed, x, n, activation)

@@ -46,7 +46,8 @@ struct Case {
   std::vector<float> bias;
   std::vector<std::int32_t> indices, indptr;  // sparse only
   std::vector<float> residual;                // (m, n), or empty
-  std::vector<float> expected;                // (m, n)
+  std::vector<float> y_scale;                 // of outputs that are codes, or empty
+  std::vector<float> expected;                // (m, n), codes as numbers
 };
 
 inline Case read_case(std::istream& from) {
@@ -65,6 +66,7 @@ inline Case read_case(std::istream& from) {
   c.indices = read_array<std::int32_t>(from);
   c.indptr = read_array<std::int32_t>(from);
   c.residual = read_array<float>(from);
+  c.y_scale = read_array<float>(from);
   c.expected = read_array<float>(from);
   return c;
 }

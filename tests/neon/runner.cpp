@@ -1,6 +1,7 @@
 // runner          the tiles of the rows of the dense table: mr, nr, kr
 // runner VECTORS  every usable row of the dense and the sparse table on every case of its kind, with one thread and
 //                 three: what the CPU has, and how many outputs of each row were right; 1 if any was wrong
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <exception>
@@ -93,15 +94,23 @@ LinearInput input_of(const Case& c) {
 void try_dense(const Case& c) {
   const WeightType type =
       c.kind == Kind::kFloats ? WeightType::kF32 : PackedMatrix::type_for_bits(static_cast<int>(c.bits));
+  const Compute compute = c.kind == Kind::kFloats ? Compute::kFloats : Compute::kIntegers;
   for (const GemmKernel& kernel : gemm_kernels()) {
-    if (kernel.layout.type != type) continue;
+    if (kernel.layout.type != type || kernel.compute() != compute) continue;
     const PackedMatrix packed = pack(c, kernel);
     try_row(c, kernel, [&](MatrixView<float> y) {
       LinearOutput output;
       output.activation = static_cast<Activation>(c.activation);
       output.residual = contiguous(or_null(c.residual), size(c.m), size(c.n));
-      output.values = y;
+      if (c.y_scale.empty()) {
+        output.values = y;
+        return gemm(input_of(c), packed, output);
+      }
+      std::vector<std::int8_t> codes(size(c.m * c.n));
+      output.codes = contiguous(codes.data(), size(c.m), size(c.n));
+      output.scale = StaticScale{c.y_scale[0], 0};
       gemm(input_of(c), packed, output);
+      std::copy(codes.begin(), codes.end(), y.data);
     });
   }
 }

@@ -14,6 +14,13 @@ struct F32 {
 
   static Vec load(const float* p) { return vld1q_f32(p); }
   static void store(float* p, Vec v) { vst1q_f32(p, v); }
+  // Of integral values in -128 ... 127.
+  static void store_codes(std::int8_t* p, Vec v) {
+    const int16x4_t halves = vmovn_s32(vcvtq_s32_f32(v));
+    const int8x8_t bytes = vmovn_s16(vcombine_s16(halves, halves));
+    const std::int32_t four = vget_lane_s32(vreinterpret_s32_s8(bytes), 0);
+    __builtin_memcpy(p, &four, sizeof four);
+  }
   static Vec set(float v) { return vdupq_n_f32(v); }
   static Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
   static Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
