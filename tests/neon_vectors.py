@@ -12,7 +12,7 @@ from paring import _core
 from shapes import around, gemm_shapes
 from sparse_cases import PATTERNS, sparse_matrix
 
-KINDS = {"codes": 0, "floats": 1, "sparse codes": 2, "sparse floats": 3}
+KINDS = {"codes": 0, "floats": 1, "sparse codes": 2, "sparse floats": 3, "codes as floats": 4}
 ACTIVATIONS = {"": 0, "relu": 1, "gelu": 2, "silu": 3}
 ARRAYS = (
     "x", "x_codes", "x_scale", "codes", "weight", "scale", "zero_point", "bias",
@@ -72,6 +72,31 @@ def float_case(x, weight, bias=None, activation=""):
     else:
         expected = reference.float_linear(x, weight, bias)
     return case("floats", x, expected, weight=weight, bias=bias, activation=activation)
+
+
+def code_as_float_case(rng, m, n, k, bits, group_size, *, symmetric):
+    """Codes under activations that are not rounded: the float32 layer over the numbers they stand for."""
+    width = group_size or k
+    groups = -(-k // width)
+    codes = random_codes(rng, (n, k), bits)
+    scale = (rng.standard_normal((n, groups)) * 0.1).astype(np.float32)
+    zero_point = None if symmetric else random_codes(rng, (n, groups), bits)
+    points = np.zeros((n, groups), np.int32) if symmetric else zero_point.astype(np.int32)
+    centred = codes - np.repeat(points, width, axis=1)[:, :k]
+    weight = centred.astype(np.float32) * np.repeat(scale, width, axis=1)[:, :k]
+    x = rng.standard_normal((m, k)).astype(np.float32)
+    data = codes if bits == 8 else _core.pack_codes(codes, bits)
+    arrays = {"codes": data, "scale": scale, "zero_point": zero_point}
+    expected = reference.float_linear(x, weight)
+    return case("codes as floats", x, expected, bits=bits, group_size=group_size, **arrays)
+
+
+def code_as_float_cases(rng):
+    for bits in (8, 5, 4, 3):
+        for m, n, k in ((1, 17, 35), (2, 33, 64), (6, 16, 70), (7, 50, 129), (13, 3, 300)):
+            for group_size in (0, 3, 32):
+                for symmetric in (True, False):
+                    yield code_as_float_case(rng, m, n, k, bits, group_size, symmetric=symmetric)
 
 
 def random_codes(rng, shape, bits):
@@ -243,6 +268,7 @@ def write(path, tiles):
         *corner_cases(rng),
         *scaled_cases(rng),
         *float_cases(rng, tiles),
+        *code_as_float_cases(rng),
         *sparse_cases(rng),
     ]
     path.write_bytes(b"".join([struct.pack("<q", len(cases)), *cases]))

@@ -9,7 +9,7 @@
 
 namespace neon {
 
-enum class Kind : std::int64_t { kCodes, kFloats, kSparseCodes, kSparseFloats };
+enum class Kind : std::int64_t { kCodes, kFloats, kSparseCodes, kSparseFloats, kCodesAsFloats };
 
 template <typename T>
 T read_number(std::istream& from) {

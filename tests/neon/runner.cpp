@@ -94,7 +94,7 @@ LinearInput input_of(const Case& c) {
 void try_dense(const Case& c) {
   const WeightType type =
       c.kind == Kind::kFloats ? WeightType::kF32 : PackedMatrix::type_for_bits(static_cast<int>(c.bits));
-  const Compute compute = c.kind == Kind::kFloats ? Compute::kFloats : Compute::kIntegers;
+  const Compute compute = c.kind == Kind::kCodes ? Compute::kIntegers : Compute::kFloats;
   for (const GemmKernel& kernel : gemm_kernels()) {
     if (kernel.layout.type != type || kernel.compute() != compute) continue;
     const PackedMatrix packed = pack(c, kernel);
