@@ -1,4 +1,4 @@
-"""One SHA-256 whatever the level and the thread count: of every form of layer, and of the demo model."""
+"""One SHA-256 whatever the level and the thread count: of every form of layer, convolutions, and the demo model."""
 
 import hashlib
 import subprocess
@@ -39,6 +39,33 @@ for n, k in ((24, 64), (37, 129)):
 print(digest.hexdigest())
 """
 
+# Windows of several kinds, floats and integers, int8 handed on.
+CONVOLUTIONS = """
+import hashlib, numpy as np, paring
+rng = np.random.default_rng(8)
+digest = hashlib.sha256()
+scale, between = paring.ActivationScale(0.03, 5), paring.ActivationScale(0.2, -100)
+windows = [
+    {"padding": 1},
+    {"stride": 2, "padding": ((0, 1), (2, 1))},
+    {"dilation": (1, 2), "groups": 2},
+    {"padding": 1, "groups": 8},
+]
+for options in windows:
+    weight = rng.standard_normal((24, 8 // options.get("groups", 1), 3, 3)).astype(np.float32)
+    x = rng.standard_normal((2, 8, 13, 29)).astype(np.float32)
+    for form in (weight, paring.quantize(weight), paring.quantize(weight, bits=4, symmetric=False)):
+        for activation in (None, "gelu"):
+            digest.update(paring.PackedConv(form, activation=activation, **options)(x).tobytes())
+    layer = paring.PackedConv(paring.quantize(weight), input_scale=scale, output_scale=between, **options)
+    digest.update(layer(scale.quantize(x)).tobytes())
+linear = paring.PackedLinear(
+    paring.quantize(rng.standard_normal((37, 29)).astype(np.float32)), input_scale=scale, output_scale=between
+)
+digest.update(linear(x).tobytes())
+print(digest.hexdigest())
+"""
+
 # The embedded model on its own images, float32, int8, int4, sparse.
 DEMO = """
 import hashlib, paring
@@ -60,7 +87,7 @@ print(digest.hexdigest())
 """
 
 
-@pytest.mark.parametrize("program", [LAYERS, DEMO], ids=["layers", "demo"])
+@pytest.mark.parametrize("program", [LAYERS, CONVOLUTIONS, DEMO], ids=["layers", "convolutions", "demo"])
 def test_one_digest_on_every_level_and_thread_count(program):
     digests = {}
     for level in _core.levels():
