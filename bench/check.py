@@ -76,7 +76,9 @@ def uncovered(covered: set[str]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for kernel in paring.kernel_info()["kernels"]:
         name = kernel["name"]
-        if any(name == known or name.startswith(f"{known}_") for known in covered):
+        # Rows of codes and 16-bit floats under float32 activations have their loops in functions called few_...
+        names = (name, name.replace("gemm_f32", "few_f32", 1))
+        if any(one == known or one.startswith(f"{known}_") for known in covered for one in names):
             continue
         if re.search(rf"_({'|'.join(instructions.LEVELS)})(_|$)", name):
             reason = "no workload ran it"

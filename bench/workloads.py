@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+import ml_dtypes
 import numpy as np
 
 import paring
@@ -80,6 +81,10 @@ def layers(weight: np.ndarray) -> Iterator[tuple[str, paring.PackedLinear]]:
     for name, form in forms.items():
         yield name, paring.PackedLinear(form, bias)
     yield "int8 and GELU", paring.PackedLinear(forms["int8"], bias, "gelu")
+    for name in ("int8", "int4 in groups of 32"):
+        yield f"{name}, float32 activations", paring.PackedLinear(forms[name], bias, compute="float32")
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        yield np.dtype(dtype).name, paring.PackedLinear(weight.astype(dtype), bias)
 
 
 def layer_calls(weight: np.ndarray) -> Iterator[Workload]:
@@ -90,6 +95,17 @@ def layer_calls(weight: np.ndarray) -> Iterator[Workload]:
             x = rng.standard_normal((rows, COLUMNS), np.float32)
             call = partial(layer, x, np.empty((rows, CHANNELS), np.float32))
             yield Workload(f"{name} M={rows}", (layer.kernel, epilogue), call)
+
+
+def convolutions(weight: np.ndarray) -> Iterator[Workload]:
+    rng = np.random.default_rng(3)
+    image = rng.standard_normal((1, 32, 20, 20), np.float32)
+    deep, flat = weight.reshape(-1)[: 32 * 32 * 9].reshape(32, 32, 3, 3), weight[:32, :9].reshape(32, 1, 3, 3)
+    for name, filters, groups in (("3x3", deep, 1), ("depthwise 3x3", flat, 32)):
+        for kind, form in (("float32", filters), ("int8", paring.quantize(filters))):
+            layer = paring.PackedConv(form, padding=1, groups=groups)
+            call = partial(layer, image, np.empty((1, 32, 20, 20), np.float32))
+            yield Workload(f"{kind} convolution, {name}", (layer.kernel, row_of("epilogue")), call)
 
 
 def passes(weight: np.ndarray) -> Iterator[Workload]:
@@ -130,7 +146,7 @@ def main() -> None:
     names: list[str] = []
     kernels: set[str] = set()
     request(START)
-    for workload in chain(layer_calls(weight), passes(weight)):
+    for workload in chain(layer_calls(weight), convolutions(weight), passes(weight)):
         workload.call()
         request(ZERO)
         for _ in range(CALLS):
