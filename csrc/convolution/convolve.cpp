@@ -54,20 +54,20 @@ ImageScale scale_of_image(const Call& call, std::size_t image) {
   return {scale < kSmallestNormal ? 0.0f : scale, 0, finite};
 }
 
-// The codes of a plane.
-void round_plane(const Call& call, const ImageScale& scale, std::size_t image, std::size_t channel,
-                 std::int8_t* codes) {
+// The codes of a plane: those given, or rounded into `memory`.
+const std::int8_t* codes_of_plane(const Call& call, const ImageScale& scale, std::size_t image, std::size_t channel,
+                                  std::int8_t* memory) {
   const ImageInput& x = call.x;
   const std::size_t size = call.shape.plane();
-  if (x.codes.data != nullptr) {
-    std::memcpy(codes, x.codes.plane(image, channel), size);
-  } else if (!scale.finite || scale.scale == 0.0f) {
-    std::memset(codes, 0, size);
+  if (x.codes.data != nullptr) return x.codes.plane(image, channel);
+  if (!scale.finite || scale.scale == 0.0f) {
+    std::memset(memory, 0, size);
   } else if (x.scale) {
-    call.loops.round_to_codes(x.values.plane(image, channel), size, 1.0f / scale.scale, scale.zero_point, codes);
+    call.loops.round_to_codes(x.values.plane(image, channel), size, 1.0f / scale.scale, scale.zero_point, memory);
   } else {
-    call.loops.round_products(x.values.plane(image, channel), size, 1.0f / scale.scale, codes);
+    call.loops.round_products(x.values.plane(image, channel), size, 1.0f / scale.scale, memory);
   }
+  return memory;
 }
 
 void fill_unit(const Call& call, const ImageScale& scale, std::size_t image, std::size_t group, std::size_t unit,
@@ -75,14 +75,17 @@ void fill_unit(const Call& call, const ImageScale& scale, std::size_t image, std
   const std::size_t group_channels = call.filters.shape().group_channels;
   const std::size_t first = unit * call.grid.unit_channels();
   const std::size_t channel = group * group_channels + first;
-  if (!call.integers()) return call.grid.fill(unit, call.x.values.plane(image, channel), 0, grid);
-  const std::size_t stride = call.grid.code_stride(), channels = call.grid.unit_channels();
-  const std::size_t count = std::min(channels, group_channels - first);
+  const void* planes[4] = {};
+  if (!call.integers()) {
+    planes[0] = call.x.values.plane(image, channel);
+    return call.grid.fill(unit, planes, 0, grid);
+  }
+  const std::size_t plane = call.shape.plane(), channels = call.grid.unit_channels();
   thread_local std::vector<std::int8_t> codes;
-  if (codes.size() < channels * stride) codes.resize(channels * stride);
-  for (std::size_t c = 0; c < count; ++c) round_plane(call, scale, image, channel + c, codes.data() + c * stride);
-  std::fill_n(codes.data() + count * stride, (channels - count) * stride, std::int8_t{0});
-  call.grid.fill(unit, codes.data(), static_cast<std::int8_t>(scale.zero_point), grid);
+  if (codes.size() < channels * plane) codes.resize(channels * plane);
+  for (std::size_t c = 0; c < channels && first + c < group_channels; ++c)
+    planes[c] = codes_of_plane(call, scale, image, channel + c, codes.data() + c * plane);
+  call.grid.fill(unit, planes, static_cast<std::int8_t>(scale.zero_point), grid);
 }
 
 // Calls run(place in the tile, place in the output, length) for what of the positions [position, position + count) are
@@ -132,6 +135,12 @@ struct PartialTile {
   }
 };
 
+std::size_t positions_at_once(const ConvolutionKernel& kernel, std::size_t rows, std::size_t left) {
+  if (rows == 1 && left >= kernel.single_positions) return kernel.single_positions;
+  if (left <= kernel.few_positions) return kernel.few_positions;
+  return rows <= kernel.wide_rows && left > kernel.positions ? 2 * kernel.positions : kernel.positions;
+}
+
 // A tile of filters at positions [begin, begin + count).
 void run_tile(const Call& call, ConvolutionTask task, const std::byte* grid, std::size_t row, std::size_t begin,
               std::size_t count) {
@@ -140,7 +149,7 @@ void run_tile(const Call& call, ConvolutionTask task, const std::byte* grid, std
   const std::size_t row_words = call.grid.row_words(), width = call.grid.row_outputs();
   for (std::size_t p = begin; p < begin + count; p += task.positions) {
     const std::size_t left = begin + count - p;
-    task.positions = task.rows == 1 && left >= kernel.single_positions ? kernel.single_positions : kernel.positions;
+    task.positions = positions_at_once(kernel, task.rows, left);
     const std::size_t here = std::min(left, task.positions), column = p % row_words;
     const bool whole = here == task.positions && (row_words == width || column + here <= width);
     const bool direct = whole && call.y.codes.data == nullptr;
@@ -163,7 +172,8 @@ void multiply(const Call& call, const ImageScale& scale, const std::byte* grid, 
   const ConvolutionKernel& kernel = filters.kernel();
   const std::size_t tiles = filters.tiles(), positions = call.grid.positions(),
                     first_filter = group * filters.shape().group_filters();
-  const std::size_t width = filters.first_filter(1) == 1 ? kernel.single_positions : kernel.positions;
+  const std::size_t rows = filters.first_filter(1);
+  const std::size_t width = rows == 1 ? kernel.single_positions : kernel.positions * (rows <= kernel.wide_rows ? 2 : 1);
   const std::size_t pieces = (positions + width - 1) / width;
   const float image_scale = !scale.finite ? std::numeric_limits<float>::quiet_NaN() : scale.scale;
   const std::size_t work = filters.first_filter(1) * width * filters.shape().depth() + 1;

@@ -3,5 +3,5 @@
 #include "convolution/f32_body.inl"
 
 namespace paring {
-void convolution_f32_avx2(const ConvolutionTask& task) { any_filters<FloatTile, 6, 8>(task); }
+void convolution_f32_avx2(const ConvolutionTask& task) { any_filters<FloatTile, 6, 2, 8>(task); }
 }  // namespace paring

@@ -100,17 +100,32 @@ void Grid::find_offsets() {
       }
 }
 
-void Grid::fill(std::size_t unit, const void* planes, std::int8_t padding, std::byte* grid) const {
-  const std::size_t width = shape_.columns.size;
+bool Grid::is_plain() const {
+  const WindowAxis &rows = shape_.rows, &columns = shape_.columns;
+  return rows.stride == 1 && columns.stride == 1 && rows.pad == 0 && plane_rows_ == rows.size && columns.pad == 0 &&
+         row_words_ == columns.size;
+}
+
+void Grid::fill(std::size_t unit, const void* const* planes, std::int8_t padding, std::byte* grid) const {
+  const std::size_t width = shape_.columns.size, plane = shape_.plane();
   const bool floats = words_ == GridWords::kFloats;
-  const auto* codes = static_cast<const std::int8_t*>(planes);
-  const auto* words = static_cast<const std::uint32_t*>(planes);
+  const auto* codes = static_cast<const std::int8_t*>(planes[0]);
+  const auto* words = static_cast<const std::uint32_t*>(planes[0]);
   if (words_ == GridWords::kChannels) {
     thread_local std::vector<std::uint32_t> interleaved;
-    const std::size_t stride = code_stride();
-    if (interleaved.size() < stride) interleaved.resize(stride);
-    interleave({codes, codes + stride, codes + 2 * stride, codes + 3 * stride}, stride, interleaved.data());
-    words = interleaved.data();
+    thread_local std::vector<std::int8_t> none;
+    auto* to = reinterpret_cast<std::uint32_t*>(grid + unit * unit_planes() * plane_bytes());
+    if (!is_plain()) {
+      if (interleaved.size() < plane) interleaved.resize(plane);
+      to = interleaved.data();
+    }
+    if (none.size() < plane) none.resize(plane);
+    const auto channel = [&](int c) {
+      return planes[c] == nullptr ? none.data() : static_cast<const std::int8_t*>(planes[c]);
+    };
+    interleave({channel(0), channel(1), channel(2), channel(3)}, plane, to);
+    words = to;
+    if (is_plain()) return;
   }
   const std::uint32_t outside = floats ? 0 : four_times(padding);
   for (std::size_t phase = 0; phase < rows_.offsets.size(); ++phase) {

@@ -28,12 +28,9 @@ class Grid {
   // Channels of a unit.
   std::size_t unit_channels() const { return words_ == GridWords::kChannels ? 4 : 1; }
 
-  // Codes from the start of a channel to that of the next in what `fill` takes: a plane and what is read behind it.
-  std::size_t code_stride() const { return (shape_.plane() + 15) / 16 * 16; }
-
-  // Writes the planes of a unit into a grid. Float words: `planes` is a plane of the image. Else it is unit_channels()
-  // planes of int8 codes, code_stride() apart; those that do not exist are there and 0. `padding` is the code of 0.
-  void fill(std::size_t unit, const void* planes, std::int8_t padding, std::byte* grid) const;
+  // Writes the planes of a unit into a grid. `planes` are those of the image: one of floats, or unit_channels() of int8
+  // codes, null where there is none (which is 0). `padding` is the code of 0.
+  void fill(std::size_t unit, const void* const* planes, std::int8_t padding, std::byte* grid) const;
 
   // In bytes, with what kernels read beyond the last position.
   std::size_t bytes() const;
@@ -60,6 +57,8 @@ class Grid {
   void fill_taps(const std::int8_t* row, std::int8_t padding, std::size_t plane, std::size_t grid_row,
                  std::byte* grid) const;
   void find_offsets();
+  // Whether a plane of the grid is a plane of the image.
+  bool is_plain() const;
 
   GridWords words_;
   WindowShape shape_;

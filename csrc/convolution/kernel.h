@@ -35,7 +35,8 @@ struct ConvolutionTask {
   const float* bias;
   float* y;  // row r at y + r * y_stride; `positions` floats of each are written
   std::size_t y_stride;
-  std::size_t positions;  // those of the kernel, or for one filter also single_positions
+  std::size_t
+      positions;  // those of the kernel or its few_positions; for few filters also twice those or single_positions
 };
 
 enum class ConvolutionKind : std::uint8_t { kS8, kF32 };
@@ -48,6 +49,8 @@ struct ConvolutionKernel {
   FilterLayout filters;
   std::uint8_t mr;
   std::uint8_t positions;
+  std::uint8_t few_positions;     // at most positions
+  std::uint8_t wide_rows;         // tiles of up to so many filters may take twice the positions
   std::uint8_t single_positions;  // a multiple of positions
   void (*run)(const ConvolutionTask&);
 };

@@ -5,5 +5,5 @@
 #include "convolution/s8_body.inl"
 
 namespace paring {
-void convolution_s8_avx512vnni(const ConvolutionTask& task) { any_filters<IntegerTile<Bytes>, 12, 8>(task); }
+void convolution_s8_avx512vnni(const ConvolutionTask& task) { any_filters<IntegerTile<Bytes>, 12, 4, 8>(task); }
 }  // namespace paring

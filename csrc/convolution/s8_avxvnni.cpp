@@ -5,5 +5,5 @@
 #include "convolution/s8_body.inl"
 
 namespace paring {
-void convolution_s8_avxvnni(const ConvolutionTask& task) { any_filters<IntegerTile<Bytes>, 6, 8>(task); }
+void convolution_s8_avxvnni(const ConvolutionTask& task) { any_filters<IntegerTile<Bytes>, 6, 2, 8>(task); }
 }  // namespace paring

@@ -16,8 +16,7 @@ struct IntegerTile {
     const std::size_t* offsets = t.offsets;
     const std::byte* grid = t.grid;
     for (std::size_t s = t.steps; s > 0; --s, ++offsets, x += kStepValues)
-      W::template add_step<kRows, kVectors / kPanelVectors>(reinterpret_cast<const std::uint8_t*>(grid + *offsets),
-                                                            kPanel * 4, x, acc);
+      W::template add_step<kRows, kVectors>(reinterpret_cast<const std::uint8_t*>(grid + *offsets), kPanel * 4, x, acc);
     const F32::Vec zero = F32::set(0.0f), image_scale = F32::set(t.image_scale);
     unroll<kRows>([&](auto r) PARING_INLINE {
       const F32::Vec scale = F32::set(t.scales[r]), bias = F32::set(t.bias[r]);

@@ -16,10 +16,9 @@ struct Bytes {
   static constexpr int kStepValues = 4, kMask = 255, kRegisters = 16;
   static constexpr bool kSigned = false;
 
-  template <int kRows, int kPanels>
-  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x,
-                                     Sums<kRows, kPanelVectors * kPanels>& acc) {
-    unroll<kPanelVectors * kPanels>([&](auto v) PARING_INLINE {
+  template <int kRows, int kVectors>
+  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x, Sums<kRows, kVectors>& acc) {
+    unroll<kVectors>([&](auto v) PARING_INLINE {
       const __m256i bytes = I32::load(vector_at(w, next, v));
       const __m256i even = _mm256_and_si256(bytes, _mm256_set1_epi16(0x00ff)), odd = _mm256_srli_epi16(bytes, 8);
       unroll<kRows>([&](auto r) PARING_INLINE {
@@ -36,11 +35,10 @@ struct Nibbles {
   static constexpr int kStepValues = 8, kMask = 15, kRegisters = 16;
   static constexpr bool kSigned = false;
 
-  template <int kRows, int kPanels>
-  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x,
-                                     Sums<kRows, kPanelVectors * kPanels>& acc) {
+  template <int kRows, int kVectors>
+  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x, Sums<kRows, kVectors>& acc) {
     const __m256i nibbles = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
-    unroll<kPanelVectors * kPanels>([&](auto v) PARING_INLINE {
+    unroll<kVectors>([&](auto v) PARING_INLINE {
       const __m256i bytes = I32::load(vector_at(w, next, v));
       const __m256i low = _mm256_and_si256(bytes, nibbles);
       const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibbles);

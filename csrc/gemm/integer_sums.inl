@@ -6,7 +6,8 @@
 //   W::kMask                      the bits of a code
 //   W::kSigned                    whether codes of a byte lie as signed ones (PackLayout::signed_bytes)
 //   W::kRegisters                 vector registers there are
-//   W::add_step(w, next, x, acc)  one step of every panel; the second panel lies `next` bytes behind the first
+//   W::add_step(w, next, x, acc)  one step of all vectors; those of the second panel lie `next` bytes behind the
+//   first's
 //
 // A tile has kRows x kVectors sums, kPanelVectors of them a panel, all in registers.
 #pragma once
@@ -76,7 +77,7 @@ PARING_INLINE inline void add_steps(const paring::IntegerTask& t, std::size_t st
           ask_for(reinterpret_cast<const std::byte*>(w) + i * kStepBytes + p * next + kFarBytes + line);
       });
     }
-    W::template add_step<kRows, kPanels>(w + i * kStepBytes, next, x + i * kStepValues, sums);
+    W::template add_step<kRows, kVectors>(w + i * kStepBytes, next, x + i * kStepValues, sums);
   };
   std::size_t s = 0;
   for (; s + kSets <= steps; s += kSets, w += kSets * kStepBytes, x += kSets * kStepValues) {

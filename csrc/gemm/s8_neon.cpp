@@ -10,10 +10,9 @@ struct Bytes {
   static constexpr int kStepValues = 4, kMask = 255, kRegisters = 20;  // beside those of widened columns
   static constexpr bool kSigned = false;
 
-  template <int kRows, int kPanels>
-  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x,
-                                     Sums<kRows, kPanelVectors * kPanels>& acc) {
-    unroll<kPanels>([&](auto p) PARING_INLINE {
+  template <int kRows, int kVectors>
+  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x, Sums<kRows, kVectors>& acc) {
+    unroll<kVectors / kPanelVectors>([&](auto p) PARING_INLINE {
       const uint8x16x4_t columns = vld4q_u8(w + p * next);  // one k of all columns in each
       unroll<4>([&](auto k) PARING_INLINE {
         constexpr int kPlace = k == 1 ? 2 : k == 2 ? 1 : k;  // x has them in the order 0, 2, 1, 3
@@ -43,10 +42,9 @@ struct Nibbles {
   static constexpr int kStepValues = 8, kMask = 15, kRegisters = 20;  // beside those of products
   static constexpr bool kSigned = false;
 
-  template <int kRows, int kPanels>
-  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x,
-                                     Sums<kRows, kPanelVectors * kPanels>& acc) {
-    unroll<kPanelVectors * kPanels>([&](auto v) PARING_INLINE {
+  template <int kRows, int kVectors>
+  PARING_INLINE static void add_step(const std::uint8_t* w, std::size_t next, const X* x, Sums<kRows, kVectors>& acc) {
+    unroll<kVectors>([&](auto v) PARING_INLINE {
       const uint8x16_t bytes = vreinterpretq_u8_s32(I32::load(vector_at(w, next, v)));
       const int8x16_t low = vreinterpretq_s8_u8(vandq_u8(bytes, vdupq_n_u8(15))),
                       high = vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4));
