@@ -17,6 +17,24 @@ constexpr std::size_t kGrain = std::size_t{1} << 20;
 constexpr std::size_t kGrainValues = 16384;
 // Filters and grids up to that size stay in a second-level cache while the other passes by.
 constexpr std::size_t kNearBytes = std::size_t{512} << 10;
+// Memory of a grid that a thread keeps for the next call; larger ones are given back.
+constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
+
+// Memory for a grid of this thread.
+class GridMemory {
+ public:
+  explicit GridMemory(std::size_t bytes) {
+    thread_local AlignedBytes kept;
+    AlignedBytes& memory = bytes <= kKeptBytes ? kept : own_;
+    memory.grow(bytes);
+    data_ = memory.data();
+  }
+  std::byte* data() const { return data_; }
+
+ private:
+  AlignedBytes own_;
+  std::byte* data_;
+};
 
 // One call: what all images and groups share.
 struct Call {
@@ -211,8 +229,7 @@ void convolve(const ImageInput& x, const PackedFilters& filters, const WindowSha
   for (std::size_t image = 0; image < images; ++image) {
     const ImageScale scale = scale_of_image(call, image);
     if (sizes.groups == 1) {
-      thread_local AlignedBytes memory;
-      memory.grow(grid.bytes());
+      const GridMemory memory(grid.bytes());
       std::byte* words = memory.data();
       parallel_ranges(grid.units(), kGrainValues / (shape.plane() * grid.unit_channels() + 1) + 1,
                       [&](std::size_t begin, std::size_t end) {
@@ -225,8 +242,7 @@ void convolve(const ImageInput& x, const PackedFilters& filters, const WindowSha
     const std::size_t work =
         sizes.group_filters() * sizes.depth() * shape.out_plane() + sizes.group_channels * shape.plane() * 8 + 1;
     parallel_ranges(sizes.groups, kGrain / work + 1, [&](std::size_t begin, std::size_t end) {
-      thread_local AlignedBytes memory;
-      memory.grow(grid.bytes());
+      const GridMemory memory(grid.bytes());
       for (std::size_t group = begin; group < end; ++group) {
         for (std::size_t unit = 0; unit < grid.units(); ++unit)
           fill_unit(call, scale, image, group, unit, memory.data());
