@@ -138,6 +138,13 @@ def test_bytes_do_not_depend_on_threads_or_batch(rng, any_threads):
             assert all(same(results[0], other) for other in pool.map(lambda _: layer(x), range(8)))  # noqa: B023
 
 
+def test_an_image_larger_than_what_threads_keep():
+    x = np.ones((1, 1, 4100, 4100), np.float32)
+    y = paring.PackedConv(np.full((1, 1, 1, 1), 3, np.float32), padding=(0, 1))(x)
+    assert y.shape == (1, 1, 4100, 4102)
+    assert (y[..., 1:-1] == 3).all() and not y[..., [0, -1]].any()
+
+
 def test_no_images(weight):
     assert paring.PackedConv(weight)(np.zeros((0, 4, 5, 5), np.float32)).shape == (0, 6, 3, 3)
 
