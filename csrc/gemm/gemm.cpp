@@ -13,7 +13,7 @@ namespace {
 // Packed rows of x in flight: half of a common 2 MB second-level cache, shared by the threads of a call.
 constexpr std::size_t kBlockBytes = std::size_t{512} << 10;
 // A piece of work worth waking a thread for (some microseconds), in multiply-adds.
-constexpr std::size_t kIntegerGrain = std::size_t{1} << 21;
+constexpr std::size_t kIntegerGrain = std::size_t{1} << 20;
 // Weights of more bytes than that do not stay in a second-level cache between calls.
 constexpr std::size_t kFarBytes = std::size_t{1} << 20;
 constexpr std::size_t kLine = 64;
