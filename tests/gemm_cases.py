@@ -1,28 +1,21 @@
 """What tests of the gemm table share: its rows as parameters, and a layer packed for one of them."""
 
 import numpy as np
-import pytest
 
+from kernel_rows import every_row
 from paring import _core
 
 KERNELS = _core.gemm_kernels()
 
 
-def usable(kernel):
-    return set(kernel["needs"]) <= set(_core.features())
-
-
 def parametrize(*weight_types, compute=None):
     """Run a test with every row for these types of weight; by default codes are those that are computed in int8."""
-    rows = [
-        pytest.param(
-            k, id=k["name"], marks=[] if usable(k) else pytest.mark.skip(f"this CPU lacks {k['needs']}")
-        )
+    return every_row(
+        k
         for k in KERNELS
         if k["weight_type"] in weight_types
         and k["compute"] == (compute or ("int8" if k["weight_type"] in ("u8", "u4") else "float32"))
-    ]
-    return pytest.mark.parametrize("kernel", rows)
+    )
 
 
 def random_codes(rng, n, k, bits):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import reference
+from kernel_rows import every_row
 from paring import _core
 
 KERNELS = _core.sparse_kernels()
@@ -11,19 +12,8 @@ INDEX_TYPES = pytest.mark.parametrize("index_type", [np.int32, np.int64])
 PATTERNS = ("tenth", "half", "full", "none", "one", "ragged")
 
 
-def usable(row):
-    return set(row["needs"]) <= set(_core.features())
-
-
 def parametrize(*value_types):
-    rows = [
-        pytest.param(
-            k, id=k["name"], marks=[] if usable(k) else pytest.mark.skip(f"this CPU lacks {k['needs']}")
-        )
-        for k in KERNELS
-        if k["value_type"] in value_types
-    ]
-    return pytest.mark.parametrize("kernel", rows)
+    return every_row(k for k in KERNELS if k["value_type"] in value_types)
 
 
 def same(a, b):

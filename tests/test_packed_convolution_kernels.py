@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import convolution_reference as reference
+from kernel_rows import every_row
 from paring import _core
 from paring.graph.nodes import Node
 from paring.graph.windows import find_windows
@@ -12,19 +13,8 @@ from protected_page import ending_at_wall
 KERNELS = _core.convolution_kernels()
 
 
-def usable(kernel):
-    return set(kernel["needs"]) <= set(_core.features())
-
-
 def parametrize(*kinds):
-    rows = [
-        pytest.param(
-            k, id=k["name"], marks=[] if usable(k) else pytest.mark.skip(f"this CPU lacks {k['needs']}")
-        )
-        for k in KERNELS
-        if k["kind"] in kinds
-    ]
-    return pytest.mark.parametrize("kernel", rows)
+    return every_row(k for k in KERNELS if k["kind"] in kinds)
 
 
 def same(a, b):

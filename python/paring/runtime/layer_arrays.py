@@ -11,7 +11,15 @@ import numpy.typing as npt
 from ..compression.floats import as_float32, as_native, check_floats, explain_not_finite
 from .activation_scale import ActivationScale
 
-__all__ = ["HALVES", "as_float_array", "as_matrix", "check_out", "check_residual", "pair_of"]
+__all__ = [
+    "HALVES",
+    "as_float_array",
+    "as_matrix",
+    "check_input",
+    "check_out",
+    "check_residual",
+    "pair_of",
+]
 
 
 HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
@@ -34,6 +42,19 @@ def as_float_array(given: Any, label: str, *, keep_halves: bool = False) -> npt.
 def as_matrix(array: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:
     """Return an array of any shape as C-contiguous ``(rows, columns)``, copied only where it has to be."""
     return np.require(array, requirements=["C", "A"]).reshape(rows, columns)
+
+
+def check_input(x: npt.NDArray[Any], input_scale: ActivationScale | None) -> None:
+    """Raise TypeError unless it is an array of float32, or of int8 where there is a scale for that."""
+    if isinstance(x, np.ndarray) and (
+        x.dtype == np.float32 or (x.dtype == np.int8 and input_scale is not None)
+    ):
+        return
+    kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
+    also = "" if input_scale is None else " or int8"
+    raise TypeError(
+        f"x: expected a float32{also} array, got {kind}; convert it with np.asarray(x, np.float32)"
+    )
 
 
 def check_residual(residual: npt.NDArray[np.float32], out: npt.NDArray[Any]) -> None:

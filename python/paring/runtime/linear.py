@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .. import _core
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .activation_scale import ActivationScale, bias_with_zero_point
-from .layer_arrays import as_float_array, as_matrix, check_out, check_residual, pair_of
+from .layer_arrays import as_float_array, as_matrix, check_input, check_out, check_residual, pair_of
 from .weight_packing import ComputeName, choose_compute, pack_weight
 
 __all__ = ["ActivationName", "PackedLinear", "activation_name"]
@@ -227,13 +227,7 @@ class PackedLinear:
 
     def _prepared(self, x: npt.NDArray[Any], out: npt.NDArray[Any] | None) -> tuple[npt.NDArray[Any], int]:
         """Return the output, made where there is none, and how many rows there are."""
-        codes = isinstance(x, np.ndarray) and x.dtype == np.int8 and self.input_scale is not None
-        if not isinstance(x, np.ndarray) or (x.dtype != np.float32 and not codes):
-            kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
-            also = "" if self.input_scale is None else " or int8"
-            raise TypeError(
-                f"x: expected a float32{also} array, got {kind}; convert it with np.asarray(x, np.float32)"
-            )
+        check_input(x, self.input_scale)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
             raise ValueError(f"x: expected shape (..., {self.in_features}), got {x.shape}")
         shape = (*x.shape[:-1], self.out_features)

@@ -14,7 +14,7 @@ from ..graph.nodes import Node
 from ..graph.windows import Windows, as_planes, find_windows
 from ..weights import QuantizedWeight, SparseWeight
 from .activation_scale import ActivationScale
-from .layer_arrays import as_float_array, check_out, check_residual, pair_of
+from .layer_arrays import as_float_array, check_input, check_out, check_residual, pair_of
 from .linear import ActivationName, activation_name
 
 __all__ = ["PackedConv", "Padding", "as_integer_filters"]
@@ -171,13 +171,7 @@ class PackedConv:
         TypeError, ValueError
             If an array is of another dtype or shape, no window fits, or memory overlaps.
         """
-        codes = isinstance(x, np.ndarray) and x.dtype == np.int8 and self.input_scale is not None
-        if not isinstance(x, np.ndarray) or (x.dtype != np.float32 and not codes):
-            kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
-            also = "" if self.input_scale is None else " or int8"
-            raise TypeError(
-                f"x: expected a float32{also} array, got {kind}; convert it with np.asarray(x, np.float32)"
-            )
+        check_input(x, self.input_scale)
         if x.ndim != 2 + len(self.kernel_shape) or x.shape[1] != self.in_channels:
             sizes = ", ".join(("length",) if len(self.kernel_shape) == 1 else ("height", "width"))
             raise ValueError(f"x: expected shape (n, {self.in_channels}, {sizes}), got {x.shape}")
