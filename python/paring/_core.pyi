@@ -15,6 +15,12 @@ class Kernel(TypedDict):
     needs: list[str]
     usable: bool
 
+class ConvolutionKernel(Kernel):
+    kind: str
+    mr: int
+    positions: int
+    single_positions: int
+
 class GemmKernel(Kernel):
     weight_type: str
     compute: str
@@ -264,7 +270,7 @@ def probe_int8(rounds: int, threads: int, *, isa: str = "") -> tuple[float, floa
 def probe_float(rounds: int, threads: int, *, isa: str = "") -> tuple[float, float] | None: ...
 def probe_read(data: U8, passes: int, threads: int, *, isa: str = "") -> tuple[float, float]: ...
 def gemm_kernels() -> list[GemmKernel]: ...
-def convolution_kernels() -> list[GemmKernel]: ...
+def convolution_kernels() -> list[ConvolutionKernel]: ...
 
 class PackedFilters:
     @staticmethod

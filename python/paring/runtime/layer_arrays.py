@@ -13,6 +13,7 @@ from .activation_scale import ActivationScale
 
 __all__ = [
     "HALVES",
+    "as_bias",
     "as_float_array",
     "as_matrix",
     "check_input",
@@ -37,6 +38,16 @@ def as_float_array(given: Any, label: str, *, keep_halves: bool = False) -> npt.
     if not np.isfinite(converted).all():
         raise explain_not_finite(array, label, float32=True) or AssertionError(label)
     return converted
+
+
+def as_bias(given: npt.NDArray[Any] | None, size: int) -> npt.NDArray[np.float32] | None:
+    """Return a bias of so many numbers as float32, None for None; raises for another shape, and as `as_float_array`."""
+    if given is None:
+        return None
+    array = as_float_array(given, "bias")
+    if array.shape != (size,):
+        raise ValueError(f"bias: expected shape ({size},), got {array.shape}")
+    return array
 
 
 def as_matrix(array: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from .. import _core
 from ..weights import QuantizedWeight, SparseWeight, Weight
 from .activation_scale import ActivationScale, bias_with_zero_point
-from .layer_arrays import as_float_array, as_matrix, check_input, check_out, check_residual, pair_of
+from .layer_arrays import as_bias, as_float_array, as_matrix, check_input, check_out, check_residual, pair_of
 from .weight_packing import ComputeName, choose_compute, pack_weight
 
 __all__ = ["ActivationName", "PackedLinear", "activation_name"]
@@ -134,7 +134,7 @@ class PackedLinear:
         else:
             self.out_features, self.in_features = weight.shape
         self._require_scales(weight)
-        checked = self._bias(bias)
+        checked = as_bias(bias, self.out_features)
         if input_scale is not None and isinstance(weight, QuantizedWeight):
             checked = bias_with_zero_point(weight, checked, input_scale)
         self._packed = pack_weight(weight, checked, self.compute)
@@ -153,14 +153,6 @@ class PackedLinear:
                 )
             if self.compute != "int8":
                 raise ValueError(f"{name}: expected compute='int8' beside it, got {self.compute!r}")
-
-    def _bias(self, bias: npt.NDArray[Any] | None) -> npt.NDArray[np.float32] | None:
-        if bias is None:
-            return None
-        array = as_float_array(bias, "bias")
-        if array.shape != (self.out_features,):
-            raise ValueError(f"bias: expected shape ({self.out_features},), got {array.shape}")
-        return array
 
     def __call__(
         self,

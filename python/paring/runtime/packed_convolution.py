@@ -14,7 +14,7 @@ from ..graph.nodes import Node
 from ..graph.windows import Windows, as_planes, find_windows
 from ..weights import QuantizedWeight, SparseWeight
 from .activation_scale import ActivationScale
-from .layer_arrays import as_float_array, check_input, check_out, check_residual, pair_of
+from .layer_arrays import as_bias, as_float_array, check_input, check_out, check_residual, pair_of
 from .linear import ActivationName, activation_name
 
 __all__ = ["PackedConv", "Padding", "as_integer_filters"]
@@ -132,9 +132,7 @@ class PackedConv:
                 raise TypeError(f"{name}: expected a paring.ActivationScale, got {type(scale).__name__}")
             if scale is not None and not integers:
                 raise ValueError(f"{name}: expected filters that are computed in integers, got float ones")
-        checked = None if bias is None else as_float_array(bias, "bias")
-        if checked is not None and checked.shape != (self.out_channels,):
-            raise ValueError(f"bias: expected shape ({self.out_channels},), got {checked.shape}")
+        checked = as_bias(bias, self.out_channels)
         four: npt.NDArray[Any] = np.ascontiguousarray(filters if rank == 2 else filters[:, :, None])
         if integers:
             self._packed = _core.PackedFilters.from_codes(four, integers[1], checked, groups)
